@@ -1,0 +1,8 @@
+"""Multilayer perceptrons for scikit-learn users, trained by backpropagation in numpy."""
+
+from skmlp.estimators.classifier import MLPClassifier
+from skmlp.estimators.regressor import MLPRegressor
+
+__version__ = "0.1.0"
+
+__all__ = ["MLPClassifier", "MLPRegressor"]

@@ -1,0 +1,1 @@
+"""What users call: scikit-learn's conventions, and no mathematics."""

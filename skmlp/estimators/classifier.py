@@ -1,0 +1,328 @@
+"""The multilayer perceptron classifier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
+
+from skmlp.estimators.multilayer_perceptron import (
+    BaseMultilayerPerceptron,
+    partial_fit_if_stochastic,
+)
+from skmlp.estimators.parameters import documented
+from skmlp.estimators.targets import MULTIOUTPUT, ClassTargets
+from skmlp.estimators.validation import unchanged_on_error
+from skmlp.network.arrays import Array
+from skmlp.network.losses import Loss
+
+
+@documented
+class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
+    """Multilayer perceptron classifier, trained on the log-loss by backpropagation.
+
+    A drop-in for :class:`sklearn.neural_network.MLPClassifier`: the same parameters, results and
+    attributes, in a fraction of the time.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,), or list of such arrays
+        Class labels; one array per target if there are several multiclass targets.
+    coefs_ : list of ndarray of shape (n_inputs, n_units)
+        Weights of each layer.
+    intercepts_ : list of ndarray of shape (n_units,)
+        Biases of each layer.
+    loss_ : float
+        The loss of the last epoch.
+    best_loss_ : float or None
+        The lowest loss of an epoch; None with ``early_stopping``.
+    loss_curve_ : list of float
+        The loss of every epoch (of every iteration of 'lbfgs').
+    validation_scores_ : list of float, or None
+        Accuracy on the validation part after every epoch, with ``early_stopping``.
+    best_validation_score_ : float or None
+        The best of them; its weights are kept.
+    n_iter_ : int
+        Epochs (iterations) of the last call to ``fit``.
+    t_ : int
+        Training samples seen.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if X has names that are all strings.
+    n_layers_ : int
+        Number of layers, input and output included.
+    n_outputs_ : int
+        Number of raw scores: 1 for a binary target, else one per class or label.
+    out_activation_ : str
+        From raw scores to probabilities: 'logistic' or 'softmax'.
+
+    See Also
+    --------
+    MLPRegressor : The same network for regression.
+
+    Notes
+    -----
+    Better than scikit-learn on purpose: the validation part is stratified for several classes too;
+    ``partial_fit`` and ``warm_start`` continue the optimizer, the learning rate and the random stream;
+    log-probabilities never saturate; several multiclass targets work; pickles hold little more than the
+    weights.
+
+    References
+    ----------
+    .. [1] Glorot, X. & Bengio, Y. (2010). Understanding the difficulty of training deep feedforward
+       neural networks. AISTATS.
+    .. [2] Kingma, D. & Ba, J. (2015). Adam: a method for stochastic optimization. ICLR.
+       https://arxiv.org/abs/1412.6980
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skmlp import MLPClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
+    >>> classifier = MLPClassifier(early_stopping=True, random_state=0).fit(X_train, y_train)
+    >>> classifier.predict(X_test[:5])
+    array([2, 8, 2, 6, 6])
+    >>> classifier.score(X_test, y_test) > 0.95
+    True
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        dtype: str = "auto",
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.dtype = dtype
+
+    @partial_fit_if_stochastic  # type: ignore[untyped-decorator]
+    @unchanged_on_error
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Any:
+        """Make one pass over X and y, going on from where the last call ended.
+
+        The optimizer, the learning rate and the random stream continue. Nothing is held out, whatever
+        ``early_stopping`` says.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The input data.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            The labels; not all classes need to be among them.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each sample counts; None: all alike.
+        classes : array-like of shape (n_classes,), or list of such, default=None
+            All classes that may ever occur; needed in the first call. A list with one array per
+            target if there are several multiclass targets.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        if not hasattr(self, "classes_") and classes is None:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        return self._fit(X, y, sample_weight, incremental=True, classes=classes)
+
+    def _targets(self) -> ClassTargets:
+        return ClassTargets(self._target_type, self.classes_)
+
+    def _loss(self) -> Loss:
+        return self._targets().loss
+
+    def _read_targets(self, y: Any, classes: Any, dtype: Any, *, continuing: bool) -> Array:
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        known = continuing and hasattr(self, "classes_")
+        targets = self._targets() if known else ClassTargets.of(y, classes)
+        if known and classes is not None:
+            self._check_same_classes(ClassTargets.of(y, classes))
+        found = unique_labels(y) if targets.kind in ("binary", "multiclass") else targets.classes
+        if known and self.warm_start and classes is None and set(found) != set(targets.classes):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous"
+                f" call to fit. Previously got {targets.classes}, `y` has {found}"
+            )
+        if targets.missing(y):
+            raise ValueError(
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {targets.classes}."
+                f" 'y' has {found}."
+            )
+        self._target_type, self.classes_ = targets.kind, targets.classes
+        return targets.encode(y, dtype)
+
+    def _check_same_classes(self, given: ClassTargets) -> None:
+        before = self.classes_ if isinstance(self.classes_, list) else [self.classes_]
+        now = given.classes if isinstance(given.classes, list) else [given.classes]
+        if len(before) != len(now) or not all(map(np.array_equal, before, now)):
+            raise ValueError(
+                f"`classes={given.classes!r}` is not the same as on last call to partial_fit, was:"
+                f" {self.classes_!r}"
+            )
+
+    def _strata(self, y: Array, n_held_out: int) -> Array | None:
+        if self._target_type == "binary":
+            return y.astype(bool)
+        if self._target_type != "multiclass":
+            return None
+        codes = self._targets().codes(y - 0.5)
+        counts = np.bincount(codes)
+        counts = counts[counts > 0]
+        fits = counts.min() >= 2 and len(counts) <= min(n_held_out, len(y) - n_held_out)
+        return codes if fits else None
+
+    def _validation_score(self, z: Array, y: Array, sample_weight: Array | None) -> float:
+        targets = self._targets()
+        hits = targets.codes(z) == targets.codes(y - 0.5)
+        return subset_accuracy(hits, sample_weight)
+
+    def predict(self, X: Any) -> Array:
+        """Predict labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The input data.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            The predicted labels.
+        """
+        scores = self._raw_scores(X)
+        return self._targets().decode(scores)
+
+    def decision_function(self, X: Any) -> Array:
+        """Return the raw scores: what the network computes before softmax or sigmoid.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The input data.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_outputs_)
+            For a binary target, the log-odds of ``classes_[1]``.
+        """
+        scores = self._raw_scores(X)
+        return scores[:, 0] if self._target_type == "binary" else scores
+
+    def predict_proba(self, X: Any) -> Any:
+        """Predict probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The input data.
+
+        Returns
+        -------
+        p : ndarray of shape (n_samples, n_classes), or list of such
+            Columns in the order of ``classes_``; one array per target if there are several multiclass
+            targets.
+        """
+        scores = self._raw_scores(X)
+        return self._targets().probabilities(scores)
+
+    def predict_log_proba(self, X: Any) -> Any:
+        """Predict log-probabilities: finite however small the probability.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The input data.
+
+        Returns
+        -------
+        log_p : ndarray of shape (n_samples, n_classes), or list of such
+            As of ``predict_proba``.
+        """
+        scores = self._raw_scores(X)
+        return self._targets().probabilities(scores, log=True)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy; for several targets or labels, of getting all of them right.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Test data.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            True labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each sample counts; None: all alike.
+
+        Returns
+        -------
+        accuracy : float
+        """
+        if getattr(self, "_target_type", None) == MULTIOUTPUT:
+            return subset_accuracy(self.predict(X) == np.asarray(y), sample_weight)
+        return float(super().score(X, y, sample_weight=sample_weight))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+def subset_accuracy(hits: Array, sample_weight: Any) -> float:
+    """Return the weighted fraction of rows in which all labels are right."""
+    rows = hits if hits.ndim == 1 else hits.all(axis=1)
+    return float(np.average(rows, weights=sample_weight))

@@ -1,0 +1,192 @@
+"""Losses on raw scores: the value and the gradient from one call, and the inverse link beside them.
+
+Working on raw scores z (log-softmax, not the logarithm of a clipped softmax) keeps every loss and
+every gradient exact at large scores: nothing saturates and nothing is clipped.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from scipy.special import expit, log_expit, log_softmax, softmax, xlogy
+
+from skmlp.network.arrays import Array
+
+
+@dataclass(frozen=True)
+class Loss(ABC):
+    """What a network is trained to make small, as a function of its raw scores z and targets y.
+
+    A loss of one's own needs ``value_and_gradient``; ``inverse_link`` is the identity unless given.
+    """
+
+    name: ClassVar[str]
+    link: ClassVar[str] = "identity"
+    """The name of the inverse link, published as ``out_activation_``."""
+    targets: ClassVar[str] = "finite numbers"
+    """The targets the loss is defined for, in words."""
+
+    @abstractmethod
+    def value_and_gradient(self, z: Array, y: Array, delta: Array) -> Array:
+        """Write d loss / dz of each sample and output into ``delta``; return the losses.
+
+        Parameters
+        ----------
+        z, y, delta : arrays of shape (K, n, q)
+            Raw scores, targets, and where the gradient goes.
+
+        Returns
+        -------
+        array of shape (K, n, q)
+            The loss of each sample, as the share of each output in it.
+        """
+
+    def inverse_link(self, z: Array) -> Array:
+        """Return the predictions (means, probabilities) that belong to raw scores ``z``."""
+        return z
+
+    def allows(self, y: Array) -> bool:
+        """Return whether the loss is defined for all of the targets ``y``."""
+        return True
+
+    def reported_divisor(self, n_outputs: int) -> int:
+        """Return what the loss that is minimised is divided by to be reported."""
+        return 1
+
+
+@dataclass(frozen=True)
+class SquaredError(Loss):
+    """Half the squared error, (z - y)^2 / 2 [Bishop 2006, eq. 5.11]; d/dz = z - y."""
+
+    name: ClassVar[str] = "squared_error"
+
+    def value_and_gradient(self, z: Array, y: Array, delta: Array) -> Array:
+        np.subtract(z, y, out=delta)
+        return 0.5 * (delta * delta)
+
+    def reported_divisor(self, n_outputs: int) -> int:
+        # scikit-learn follows the gradient of the sum over the outputs and reports their mean.
+        return n_outputs
+
+
+@dataclass(frozen=True)
+class Poisson(Loss):
+    """Half the Poisson deviance of the mean mu = exp(z): y log(y / mu) - y + mu; d/dz = mu - y.
+
+    [McCullagh & Nelder 1989, section 2.3]
+    """
+
+    name: ClassVar[str] = "poisson"
+    link: ClassVar[str] = "exp"
+    targets: ClassVar[str] = "counts or rates: not negative"
+
+    def value_and_gradient(self, z: Array, y: Array, delta: Array) -> Array:
+        np.exp(z, out=delta)
+        np.subtract(delta, y, out=delta)  # mu - y
+        return np.asarray(xlogy(y, y) - y * z + delta)
+
+    def inverse_link(self, z: Array) -> Array:
+        return np.exp(z)
+
+    def allows(self, y: Array) -> bool:
+        return bool(np.all(y >= 0))
+
+
+@dataclass(frozen=True)
+class BinaryLogLoss(Loss):
+    """Cross-entropy of independent yes/no outputs with p = 1 / (1 + exp(-z)); d/dz = p - y.
+
+    -y log p - (1 - y) log(1 - p) = log(1 + exp(z)) - y z [Bishop 2006, eq. 4.90]
+    """
+
+    name: ClassVar[str] = "binary_log_loss"
+    link: ClassVar[str] = "logistic"
+    targets: ClassVar[str] = "0 and 1, or probabilities between them"
+
+    def value_and_gradient(self, z: Array, y: Array, delta: Array) -> Array:
+        expit(z, out=delta)
+        np.subtract(delta, y, out=delta)
+        return np.asarray(np.logaddexp(0, z) - y * z)
+
+    def inverse_link(self, z: Array) -> Array:
+        return without_zeros(np.asarray(expit(z)), self.log_inverse_link(z))
+
+    def log_inverse_link(self, z: Array) -> Array:
+        """Return log p, finite at any score."""
+        return np.asarray(log_expit(z))
+
+    def allows(self, y: Array) -> bool:
+        return bool(np.all((y >= 0) & (y <= 1)))
+
+
+@dataclass(frozen=True)
+class LogLoss(Loss):
+    """Cross-entropy of one choice among classes, p = softmax(z); d/dz = p - y.
+
+    -sum_q y_q log p_q = sum_q y_q (logsumexp(z) - z_q) [Bishop 2006, eq. 4.108]
+
+    Parameters
+    ----------
+    group_sizes : tuple of int
+        The number of classes of each target. One softmax runs over each group of raw scores, and the
+        losses of the groups add up; a single multiclass target is one group.
+    """
+
+    name: ClassVar[str] = "log_loss"
+    link: ClassVar[str] = "softmax"
+    targets: ClassVar[str] = "class indicators or probabilities that sum to one in each group"
+    group_sizes: tuple[int, ...]
+
+    def groups(self, z: Array) -> Iterator[Array]:
+        """Yield the view of the scores (or probabilities) of each target in turn."""
+        start = 0
+        for size in self.group_sizes:
+            yield z[..., start : start + size]
+            start += size
+
+    def value_and_gradient(self, z: Array, y: Array, delta: Array) -> Array:
+        losses = np.empty_like(z)
+        arrays = (z, y, delta, losses)
+        for scores, target, p, loss in zip(*map(self.groups, arrays), strict=True):
+            largest = np.maximum.reduce(scores, axis=-1, keepdims=True)
+            np.subtract(scores, largest, out=loss)
+            np.exp(loss, out=p)
+            total = np.add.reduce(p, axis=-1, keepdims=True)
+            np.divide(p, total, out=p)
+            np.subtract(p, target, out=p)
+            np.subtract(np.log(total), loss, out=loss)  # -log p
+            np.multiply(loss, target, out=loss)
+        return losses
+
+    def inverse_link(self, z: Array) -> Array:
+        p = np.concatenate([softmax(scores, axis=-1) for scores in self.groups(z)], axis=-1)
+        return without_zeros(p, self.log_inverse_link(z))
+
+    def log_inverse_link(self, z: Array) -> Array:
+        """Return log p, finite at any score."""
+        return np.concatenate([log_softmax(scores, axis=-1) for scores in self.groups(z)], axis=-1)
+
+    def allows(self, y: Array) -> bool:
+        sums = [np.add.reduce(target, axis=-1) for target in self.groups(y)]
+        return bool(np.all(y >= 0)) and all(np.allclose(total, 1) for total in sums)
+
+
+def without_zeros(p: Array, log_p: Array) -> Array:
+    """Return probabilities ``p`` in which those that underflow are positive and in the order of ``log_p``.
+
+    They lie below the smallest normal number, so that log p is finite and ranks as ``log_p`` does.
+    """
+    tiny = np.finfo(p.dtype).tiny
+    lost = p < tiny
+    p[lost] = tiny / (1 + np.log(tiny) - log_p[lost])
+    return p
+
+
+LOSSES: dict[str, type[Loss]] = {
+    loss.name: loss for loss in (SquaredError, Poisson, BinaryLogLoss, LogLoss)
+}
+"""Every loss by its name."""

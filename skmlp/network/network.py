@@ -1,0 +1,112 @@
+"""The chain of layers: forward and backward, the only place where the chain rule is applied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from skmlp.network.activations import Activation
+from skmlp.network.arrays import Array, Block, SparseBlock
+from skmlp.network.initializers import Initializer
+from skmlp.network.layers import Dense, Layer, Nonlinearity, Trace
+from skmlp.network.parameters import Layout, Parameters
+
+PREDICT_ELEMENTS = 131_072
+"""Prediction works on blocks of rows whose widest layer has about this many elements."""
+
+
+class Network:
+    """A chain of layers, h_l = layer_l(h_{l-1}), of which K copies are computed at once.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Number of features.
+    layers : sequence of Layer
+        From the input to the raw scores.
+    """
+
+    def __init__(self, n_inputs: int, layers: Sequence[Layer]) -> None:
+        self.n_inputs = n_inputs
+        self.layers = list(layers)
+        self.widths = [n_inputs]  # of the input, then of each layer's output
+        for layer in self.layers:
+            self.widths.append(layer.n_outputs(self.widths[-1]))
+        self.layout = Layout(
+            [layer.specs(width) for layer, width in zip(self.layers, self.widths, strict=False)]
+        )
+
+    def initial_parameters(
+        self,
+        random_states: Sequence[np.random.RandomState],
+        initializer: Initializer,
+        activation: Activation,
+        dtype: np.dtype[np.floating],
+    ) -> Array:
+        """Return initial parameters of shape (K, P), drawn from one random stream per network."""
+        theta = np.empty((len(random_states), self.layout.n_parameters), dtype=dtype)
+        views = self.layout.view(theta).layers
+        for k, random_state in enumerate(random_states):
+            for layer, parameters in zip(self.layers, views, strict=True):
+                layer.initialize([p[k] for p in parameters], random_state, initializer, activation)
+        return theta
+
+    def traces(self, n_networks: int, n_rows: int, like: Array) -> list[Trace]:
+        """Return room for one block of ``n_rows`` per network: one trace per layer."""
+        traces: list[Trace] = []
+        for layer, width in zip(self.layers, self.widths, strict=False):
+            before = traces[-1] if traces else None
+            traces.append(layer.trace(before, (n_networks, n_rows, width), like))
+        return traces
+
+    def forward(self, parameters: list[list[Array]], x: Block, traces: list[Trace]) -> Array:
+        """Return the raw scores of ``x``; ``traces`` is overwritten and holds them.
+
+        ``parameters`` are the views that the layers see, `Parameters.layers`.
+        """
+        h = x
+        for layer, layer_parameters, trace in zip(self.layers, parameters, traces, strict=True):
+            layer.forward(layer_parameters, h, trace)
+            h = trace.output
+        return traces[-1].output
+
+    def raw_scores(self, parameters: list[list[Array]], X: Any) -> Array:
+        """Return the raw scores (K, n, q) of the rows of ``X`` in every network, block by block.
+
+        ``X`` is an array or a sparse matrix of shape (n, m). Buffers are made anew in every call, so
+        that threads can share a network.
+        """
+        dense = isinstance(X, np.ndarray)
+        n_networks, n = len(parameters[0][0]), X.shape[0]
+        scores = np.empty_like(parameters[0][0], shape=(n_networks, n, self.widths[-1]))
+        n_block = max(64, PREDICT_ELEMENTS // (n_networks * max(self.widths[1:])))
+        traces = self.traces(n_networks, min(n, n_block), like=scores)
+        for start in range(0, n, n_block):
+            rows = X[start : start + n_block]
+            if rows.shape[0] < traces[0].output.shape[1]:
+                traces = self.traces(n_networks, rows.shape[0], like=scores)
+            x = rows[np.newaxis] if dense else SparseBlock([rows] * n_networks)
+            scores[:, start : start + n_block] = self.forward(parameters, x, traces)
+        return scores
+
+    def backward(self, parameters: Parameters, x: Block, traces: list[Trace], out: Parameters) -> None:
+        """Write dE/d parameters into ``out``; dE/d raw scores stands in ``traces[-1].delta``.
+
+        From the last layer to the first, each turns dE/d output into dE/d parameters and dE/d input
+        [Bishop 2006, section 5.3.1]. The first needs no dE/d input: nothing depends on it.
+        """
+        for i in range(len(self.layers) - 1, -1, -1):
+            layer_input, delta = (traces[i - 1].output, traces[i - 1].delta) if i else (x, None)
+            self.layers[i].backward(parameters.layers[i], out.layers[i], layer_input, traces[i], delta)
+
+
+def multilayer_perceptron(
+    n_inputs: int, hidden_layer_sizes: Sequence[int], n_outputs: int, activation: Activation
+) -> Network:
+    """Return the network of dense layers with ``activation`` between them and raw scores at the end."""
+    layers: list[Layer] = []
+    for n_units in hidden_layer_sizes:
+        layers += [Dense(n_units), Nonlinearity(activation)]
+    return Network(n_inputs, [*layers, Dense(n_outputs)])

@@ -1,0 +1,1 @@
+"""How parameters move: solvers, optimizers, schedules, batches, stopping."""

@@ -1,0 +1,125 @@
+"""Optimizers: each turns a gradient into a step.
+
+An update is elementwise, so it runs on any block of the flat buffer. Blocks that fit the cache, with
+a handful of in-place calls on each, are as fast as a compiled fused loop; the gradient has served its
+purpose by then and is used as scratch.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from skmlp.network.arrays import Array
+
+
+@dataclass(frozen=True)
+class Optimizer(ABC):
+    """How a gradient moves the parameters.
+
+    The fields are numbers, or columns of shape (K, 1) where the networks of a stack differ.
+    """
+
+    name: ClassVar[str]
+    n_moments: ClassVar[int]
+    """How many arrays of the shape of theta are remembered between steps; they start at zero."""
+
+    @abstractmethod
+    def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
+        """Return what step ``t`` = 1, 2, ... at learning rate ``rate`` needs beside the arrays."""
+
+    @abstractmethod
+    def update(
+        self, theta: Array, gradient: Array, moments: tuple[Array, ...], constants: tuple[Any, ...]
+    ) -> None:
+        """Move ``theta`` and ``moments`` by one step; ``gradient`` is overwritten."""
+
+
+@dataclass(frozen=True)
+class SGD(Optimizer):
+    """Gradient descent with momentum: v <- mu v - rate g; theta <- theta + v.
+
+    With Nesterov's momentum, theta <- theta + mu v - rate g [Sutskever et al. 2013, eq. 3 to 4, in
+    the form that needs the gradient only at theta].
+
+    Parameters
+    ----------
+    momentum : float in [0, 1], default=0.9
+    nesterov : bool, default=True
+    """
+
+    name: ClassVar[str] = "sgd"
+    n_moments: ClassVar[int] = 1
+    momentum: float | Array = 0.9
+    nesterov: bool = True
+
+    def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
+        return (rate,)
+
+    def update(
+        self, theta: Array, gradient: Array, moments: tuple[Array, ...], constants: tuple[Any, ...]
+    ) -> None:
+        (velocity,) = moments
+        (rate,) = constants
+        np.multiply(gradient, rate, out=gradient)
+        np.multiply(velocity, self.momentum, out=velocity)
+        np.subtract(velocity, gradient, out=velocity)
+        if self.nesterov:
+            np.subtract(theta, gradient, out=theta)
+            np.multiply(velocity, self.momentum, out=gradient)
+            np.add(theta, gradient, out=theta)
+        else:
+            np.add(theta, velocity, out=theta)
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """Adam [Kingma & Ba 2015, algorithm 1, with the step size of the end of section 2].
+
+    m <- beta_1 m + (1 - beta_1) g;  v <- beta_2 v + (1 - beta_2) g^2;
+    theta <- theta - rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)
+
+    The moments are kept as m / (1 - beta_1) and v / (1 - beta_2): the factors then fold into one
+    number on the step and one on epsilon, which saves two passes over the parameters.
+
+    Parameters
+    ----------
+    beta_1, beta_2 : float in [0, 1), default=0.9 and 0.999
+        Decay rates of the moments.
+    epsilon : float > 0, default=1e-8
+        Keeps the division finite.
+    """
+
+    name: ClassVar[str] = "adam"
+    n_moments: ClassVar[int] = 2
+    beta_1: float | Array = 0.9
+    beta_2: float | Array = 0.999
+    epsilon: float | Array = 1e-8
+
+    def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
+        scale = (1 - self.beta_2) ** 0.5
+        correction = (1 - self.beta_2**t) ** 0.5 / (1 - self.beta_1**t)
+        return rate * correction * (1 - self.beta_1) / scale, self.epsilon / scale
+
+    def update(
+        self, theta: Array, gradient: Array, moments: tuple[Array, ...], constants: tuple[Any, ...]
+    ) -> None:
+        m, v = moments
+        step, epsilon = constants
+        np.multiply(m, self.beta_1, out=m)
+        np.add(m, gradient, out=m)
+        np.multiply(gradient, gradient, out=gradient)
+        np.multiply(v, self.beta_2, out=v)
+        np.add(v, gradient, out=v)
+        np.sqrt(v, out=gradient)
+        np.add(gradient, epsilon, out=gradient)
+        np.divide(m, gradient, out=gradient)
+        np.multiply(gradient, step, out=gradient)
+        np.subtract(theta, gradient, out=theta)
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {optimizer.name: optimizer for optimizer in (SGD, Adam)}
+"""Every optimizer by its name."""

@@ -1,0 +1,196 @@
+"""Stochastic gradient descent on a stack of networks: epochs of batches, one step per batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from skmlp.network.arrays import Array, number_or_column
+from skmlp.network.objective import Objective
+from skmlp.network.parameters import cache_blocks
+from skmlp.training.batches import Batches
+from skmlp.training.hyperparameters import kept
+from skmlp.training.optimizers import Optimizer
+from skmlp.training.result import Epoch, Monitor, State, TrainingResult
+from skmlp.training.schedules import Schedule
+from skmlp.training.stopping import Stopping, StopReason
+
+Validate = Callable[[Array, Array], Array]
+"""From parameters (k, P) and the indices of their networks to validation scores (k,)."""
+
+
+class StochasticSolver:
+    """Trains K networks with one optimizer; a network that stops leaves the stack.
+
+    Parameters
+    ----------
+    objective : Objective
+    batches : Batches
+    random_states : sequence of K numpy.random.RandomState, or None
+        The stream that shuffles each network's rows before every epoch; None keeps the order.
+    optimizer : Optimizer
+    schedule : Schedule
+    learning_rate : array of shape (K,)
+        The initial rates.
+    stopping : Stopping
+    validate : callable, default=None
+        Scores parameters after each epoch. With it, the scores decide about stopping and the best
+        parameters are returned; without it, the training loss decides and the last are returned.
+    monitor : Monitor, default=None
+        Is told of each epoch and can stop training.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        batches: Batches,
+        random_states: Sequence[np.random.RandomState] | None,
+        *,
+        optimizer: Optimizer,
+        schedule: Schedule,
+        learning_rate: Array,
+        stopping: Stopping,
+        validate: Validate | None = None,
+        monitor: Monitor | None = None,
+    ) -> None:
+        self.objective = objective
+        self.batches = batches
+        self.random_states = random_states
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.learning_rate = learning_rate
+        self.stopping = stopping
+        self.validate = validate
+        self.monitor = monitor or Monitor()
+
+    def train(self, state: State) -> TrainingResult:
+        """Train from ``state``, which is overwritten and returned within the result."""
+        n_networks = len(state.theta)
+        self._all, self._best_theta = state, state.theta.copy()
+        self._networks = np.arange(n_networks)
+        self._loss_curves: list[list[float]] = [[] for _ in range(n_networks)]
+        self._score_curves: list[list[float]] = [[] for _ in range(n_networks)]
+        self._reasons = [StopReason.MAX_ITER] * n_networks
+        self._bind(state)
+        try:
+            # Overflow is no surprise here: it is found, named and returned as divergence.
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                self._run_epochs()
+        except KeyboardInterrupt:
+            for network in self._networks.tolist():
+                self._reasons[network] = StopReason.INTERRUPTED
+        self._all.put(self._networks, self._state)
+        return TrainingResult(
+            theta=self._all.theta if self.validate is None else self._best_theta,
+            loss_curves=self._loss_curves,
+            score_curves=self._score_curves,
+            reasons=self._reasons,
+            messages=[""] * n_networks,
+            state=self._all,
+        )
+
+    def _bind(self, state: State) -> None:
+        """Make the buffers and views for the networks in ``state``, which training overwrites."""
+        self._state = state
+        gradient = np.empty_like(state.theta)
+        layout = self.objective.network.layout
+        self._parameters, self._gradient = layout.view(state.theta), layout.view(gradient)
+        self._blocks = [
+            (theta, gradient, tuple(moments))
+            for theta, gradient, *moments in cache_blocks(state.theta, gradient, *state.moments)
+        ]
+
+    def _run_epochs(self) -> None:
+        for index in range(self.stopping.max_iter):
+            self.monitor.begin(index)
+            if self.random_states is not None:
+                self.batches.shuffle(self.random_states)
+            loss = self._epoch()
+            stops = self._end_of_epoch(index, loss)
+            if len(stops) == len(self._networks):
+                return
+            if stops:
+                self._leave(np.isin(self._networks, list(stops)))
+
+    def _epoch(self) -> Array:
+        """Take one step per batch and return the mean loss over the epoch, shape (k,)."""
+        state, optimizer, objective = self._state, self.optimizer, self.objective
+        rate = number_or_column(state.rate.astype(state.theta.dtype))
+        t = number_or_column(state.step)
+        counts = self.batches.counts
+        terms = objective.empty_terms(*counts.shape)
+        for i, (x, y, weights) in enumerate(self.batches):
+            objective.terms_and_gradient(self._parameters, x, y, weights, terms[i], self._gradient)
+            constants = optimizer.constants(rate, t + (i + 1))
+            for theta, gradient, moments in self._blocks:
+                optimizer.update(theta, gradient, moments, constants)
+        state.step += len(counts)
+        state.samples_seen += self.batches.n_rows
+        values = objective.value(terms, reported=True) * counts
+        return np.asarray(np.add.reduce(values, axis=0) / self.batches.n_rows)
+
+    def _end_of_epoch(self, index: int, loss: Array) -> dict[int, StopReason]:
+        """Keep the books, tell the monitor, and return who stops and why."""
+        score = None if self.validate is None else self.validate(self._state.theta, self._networks)
+        for network, value in zip(self._networks, loss.tolist(), strict=True):
+            self._loss_curves[network].append(value)
+        if score is not None:
+            for network, value in zip(self._networks, score.tolist(), strict=True):
+                self._score_curves[network].append(value)
+        stops, new_rate = self._decide(loss, score)
+        if index == self.stopping.max_iter - 1:
+            stops = dict.fromkeys(self._networks.tolist(), StopReason.MAX_ITER) | stops
+        epoch = Epoch(index, self._networks, self._state.theta, loss, score, new_rate, stops)
+        if self.monitor.end(epoch):
+            stops = dict.fromkeys(self._networks.tolist(), StopReason.CALLBACK) | stops
+        for stopped, reason in stops.items():
+            self._reasons[stopped] = reason
+        return stops
+
+    def _decide(self, loss: Array, score: Array | None) -> tuple[dict[int, StopReason], dict[int, float]]:
+        """Update patience and learning rates; return who stops and whose rate was lowered."""
+        state = self._state
+        is_best = self.stopping.count(
+            -loss if score is None else score, state.best, state.without_improvement
+        )
+        if score is not None and is_best.any():
+            self._best_theta[self._networks[is_best]] = state.theta[is_best]
+        state.rate = self.schedule.after_epoch(state.rate, self.learning_rate, state.samples_seen)
+        stops: dict[int, StopReason] = {}
+        new_rate: dict[int, float] = {}
+        plateau = state.without_improvement > self.stopping.n_iter_no_change
+        if plateau.any():
+            rate, stop = self.schedule.on_plateau(state.rate)
+            lowered = plateau & ~stop
+            state.rate = np.where(lowered, rate, state.rate)
+            state.without_improvement[lowered] = 0
+            stops = dict.fromkeys(self._names(plateau & stop), StopReason.NO_IMPROVEMENT)
+            new_rate = dict(zip(self._names(lowered), state.rate[lowered].tolist(), strict=True))
+        finite = np.isfinite(loss) & np.isfinite(state.theta).all(axis=1)
+        if not finite.all():
+            stops |= dict.fromkeys(self._names(~finite), StopReason.DIVERGED)
+        return stops, new_rate
+
+    def _names(self, networks: Array) -> list[int]:
+        """Return the original indices of the networks of a boolean mask over the stack."""
+        names: list[int] = self._networks[networks].tolist()
+        return names
+
+    def _leave(self, leaving: Array) -> None:
+        """Take the networks of the boolean mask ``leaving`` off the stack."""
+        staying = ~leaving
+        self._all.put(self._networks[leaving], self._state.keep(leaving))
+        self._networks = self._networks[staying]
+        self.objective = self.objective.keep(staying)
+        self.batches = self.batches.keep(staying)
+        self.optimizer = kept(self.optimizer, staying)
+        self.stopping = self.stopping.keep(staying)
+        self.learning_rate = self.learning_rate[staying]
+        if self.random_states is not None:
+            self.random_states = [
+                random_state
+                for random_state, stays in zip(self.random_states, staying, strict=True)
+                if stays
+            ]
+        self._bind(self._state.keep(staying))

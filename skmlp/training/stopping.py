@@ -1,0 +1,57 @@
+"""When to stop: the best value so far, patience, and the reasons a solver returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from skmlp.network.arrays import Array
+
+
+class StopReason(Enum):
+    """Why a solver stopped training a network."""
+
+    NO_IMPROVEMENT = "no improvement by more than tol for n_iter_no_change epochs"
+    CONVERGED = "the solver's own test of convergence"
+    MAX_ITER = "max_iter reached"
+    FAILED = "the solver gave up, see the message"
+    DIVERGED = "loss or parameters are not finite"
+    CALLBACK = "a callback asked to stop"
+    INTERRUPTED = "interrupted from the keyboard"
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """When training ends.
+
+    Parameters
+    ----------
+    max_iter : int
+        Number of epochs.
+    tol : array of shape (K,)
+        An improvement is a gain of at least this much, in absolute terms.
+    n_iter_no_change : float
+        Patience: more epochs without improvement than this are a plateau.
+    """
+
+    max_iter: int
+    tol: Array
+    n_iter_no_change: float
+
+    def keep(self, networks: Array) -> Stopping:
+        """Return the rule for some of the networks, given as a boolean mask over K."""
+        return Stopping(self.max_iter, self.tol[networks], self.n_iter_no_change)
+
+    def count(self, value: Array, best: Array, without_improvement: Array) -> Array:
+        """Write the epochs without improvement into ``without_improvement``; return who is best yet.
+
+        ``value`` is what should grow (a score, or minus the loss); not a number is no improvement.
+        """
+        improved = value >= best + self.tol
+        without_improvement += 1
+        without_improvement[improved] = 0
+        is_best = value > best
+        np.copyto(best, value, where=is_best)
+        return np.asarray(is_best)
