@@ -5,9 +5,10 @@ scikit-learn has callbacks from 1.9 on. Before that, estimators have no ``set_ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
+from skmlp.network.network import Network
 from skmlp.training.result import Epoch, Monitor
 from skmlp.training.stopping import StopReason
 
@@ -26,22 +27,6 @@ except ImportError:  # scikit-learn < 1.9
     def with_callbacks(method: Method) -> Method:
         """Return the method as it is."""
         return method
-
-
-class Monitors(Monitor):
-    """Several monitors as one."""
-
-    def __init__(self, monitors: Iterable[Monitor]) -> None:
-        self.monitors = list(monitors)
-
-    def begin(self, index: int) -> None:
-        for monitor in self.monitors:
-            monitor.begin(index)
-
-    def end(self, epoch: Epoch) -> bool:
-        # Every monitor is told, even if the first asks to stop.
-        stops = [monitor.end(epoch) for monitor in self.monitors]
-        return any(stops)
 
 
 class Printer(Monitor):
@@ -81,25 +66,15 @@ class CallbackMonitor(Monitor):
     Parameters
     ----------
     estimator : the estimator that is being fitted
-    max_iter : int
     X, y, sample_weight : what ``fit`` was given, validated
-    fitted_attributes : callable
-        From an Epoch to the attributes of an estimator that can predict.
+    network : Network
     """
 
-    def __init__(
-        self,
-        estimator: Any,
-        max_iter: int,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        fitted_attributes: Callable[[Epoch], dict[str, Any]],
-    ) -> None:
+    def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any, network: Network) -> None:
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self.data = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-        self.fitted_attributes = fitted_attributes
-        self.context = estimator._init_callback_context(max_subtasks=max_iter)
+        self.estimator, self.network = estimator, network
+        self.context = estimator._init_callback_context(max_subtasks=estimator.max_iter)
         self.context.call_on_fit_task_begin(**self.data)
         self.epoch_context: Any = None
 
@@ -111,12 +86,52 @@ class CallbackMonitor(Monitor):
         context, self.epoch_context = self.epoch_context, None
         return bool(
             context.call_on_fit_task_end(
-                **self.data, reconstruction_attributes=lambda: self.fitted_attributes(epoch)
+                **self.data, reconstruction_attributes=lambda: self._fitted_attributes(epoch)
             )
         )
+
+    def _fitted_attributes(self, epoch: Epoch) -> dict[str, Any]:
+        weights: dict[str, Any] = self.estimator._fitted_weights(self.network, epoch.theta.copy())
+        return weights
 
     def close(self) -> None:
         """End the fit, and an epoch that was left in the middle."""
         if self.epoch_context is not None:
             self.epoch_context.call_on_fit_task_end(**self.data)
         self.context.call_on_fit_task_end(**self.data, reconstruction_attributes={})
+
+
+class FitMonitor(Monitor):
+    """All that watches a fit.
+
+    Parameters
+    ----------
+    estimator : the estimator that is being fitted
+    X, y, sample_weight : what ``fit`` was given, validated
+    network : Network
+    with_callbacks : bool
+        Whether scikit-learn's callbacks are told.
+    """
+
+    def __init__(
+        self, estimator: Any, X: Any, y: Any, sample_weight: Any, network: Network, *, with_callbacks: bool
+    ) -> None:
+        self.monitors: list[Monitor] = []
+        if estimator.verbose:
+            self.monitors.append(Printer(estimator.tol, estimator.n_iter_no_change))
+        if HAS_CALLBACKS and with_callbacks:
+            self.monitors.append(CallbackMonitor(estimator, X, y, sample_weight, network))
+
+    def begin(self, index: int) -> None:
+        for monitor in self.monitors:
+            monitor.begin(index)
+
+    def end(self, epoch: Epoch) -> bool:
+        # Every monitor is told, even if the first asks to stop.
+        stops = [monitor.end(epoch) for monitor in self.monitors]
+        return any(stops)
+
+    def close(self) -> None:
+        """Tell the monitors that the fit is done."""
+        for monitor in self.monitors:
+            monitor.close()

@@ -96,6 +96,8 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
     True
     """
 
+    _y_numeric = False
+
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skmlp.estimators.callbacks import (
-    HAS_CALLBACKS,
-    CallbackMonitor,
-    CallbackSupportMixin,
-    Monitors,
-    Printer,
-    with_callbacks,
-)
+from skmlp.estimators.callbacks import CallbackSupportMixin, FitMonitor, with_callbacks
+from skmlp.estimators.choices import activation_of, batch_size_of, optimizer_of, schedule_of
+from skmlp.estimators.data import Data, n_held_out
+from skmlp.estimators.memory import fitted_parameters, remember, resume
 from skmlp.estimators.parameters import STOCHASTIC_SOLVERS, check_parameters, hidden_sizes
-from skmlp.estimators.validation import check_sample_weight, check_some_weight, unchanged_on_error
-from skmlp.network.activations import ACTIVATIONS, Activation
+from skmlp.estimators.validation import check_sample_weight, unchanged_on_error
 from skmlp.network.arrays import Array
 from skmlp.network.initializers import INITIALIZERS
 from skmlp.network.losses import Loss
@@ -33,38 +26,18 @@ from skmlp.network.network import Network, multilayer_perceptron
 from skmlp.network.objective import Objective
 from skmlp.training.batches import Batches
 from skmlp.training.lbfgs import train_lbfgs
-from skmlp.training.optimizers import SGD, Adam, Optimizer
 from skmlp.training.result import Monitor, State, TrainingResult
-from skmlp.training.schedules import SCHEDULES, Constant, InverseScaling, Schedule
-from skmlp.training.stochastic import StochasticSolver
+from skmlp.training.stochastic import StochasticSolver, Validate
 from skmlp.training.stopping import Stopping, StopReason
 
 
-@dataclass(frozen=True)
-class Data:
-    """What ``fit`` was given, as the network sees it.
+class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
+    """Base of the multilayer perceptrons.
 
-    Attributes
-    ----------
-    X : array or CSR matrix of shape (n_samples, n_features)
-    y : array of shape (n_samples, n_outputs)
-        Encoded targets.
-    sample_weight : array of shape (n_samples,), or None
-    rows : index array
-        The rows to train on.
-    held_out : index array, or None
-        The rows to validate on.
+    A subclass says what its targets are; the rest is here.
     """
 
-    X: Any
-    y: Array
-    sample_weight: Array | None
-    rows: Array
-    held_out: Array | None = None
-
-
-class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
-    """Base of the multilayer perceptrons."""
+    _y_numeric: bool
 
     @abstractmethod
     def _read_targets(self, y: Any, classes: Any, dtype: Any, *, continuing: bool) -> Array:
@@ -72,15 +45,15 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
 
     @abstractmethod
     def _loss(self) -> Loss:
-        """Return the loss, once the targets have been read."""
-
-    @abstractmethod
-    def _validation_score(self, z: Array, y: Array, sample_weight: Array | None) -> float:
-        """Return the score (larger is better) of raw scores for encoded targets."""
+        """Return the loss of the targets that were read last."""
 
     @abstractmethod
     def _strata(self, y: Array, n_held_out: int) -> Array | None:
         """Return the class of each sample, if a split should be stratified by it."""
+
+    @abstractmethod
+    def _validation_score(self, z: Array, y: Array, sample_weight: Array | None) -> float:
+        """Return the score (larger is better) of raw scores for encoded targets."""
 
     @unchanged_on_error
     @with_callbacks  # type: ignore[untyped-decorator]
@@ -120,43 +93,35 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         encoded = self._read_targets(y, classes, X.dtype, continuing=continuing)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X.shape[0], X.dtype)
-        network = self._network(encoded.shape[1])
+        data = Data(X, encoded, sample_weight, rows=np.arange(X.shape[0]))
+        network = multilayer_perceptron(
+            X.shape[1],
+            hidden_sizes(self.hidden_layer_sizes) or [],
+            encoded.shape[1],
+            activation_of(self.activation),
+        )
         random_state = check_random_state(self.random_state)
         # Initial weights are drawn even if they are not used: what is drawn after them, the
         # validation part, is then the same in a warm start as in the first fit.
         theta = network.initial_parameters(
-            [random_state], INITIALIZERS["auto"], self._activation(), X.dtype
+            [random_state], INITIALIZERS["auto"], activation_of(self.activation), X.dtype
         )
         if continuing:
-            theta = self._continued_parameters(network, X.dtype)
-        data = Data(X, encoded, sample_weight, np.arange(X.shape[0]))
+            theta = fitted_parameters(self, network, X.dtype)
         if self.early_stopping and self.solver in STOCHASTIC_SOLVERS and not incremental:
-            data = self._hold_out(data, random_state)
+            strata = self._strata(encoded, n_held_out(self.validation_fraction, X.shape[0]))
+            data = data.hold_out(self.validation_fraction, random_state, strata)
         self._publish_network(network)
-        objective = Objective(network, self._loss(), np.array([self.alpha], dtype=X.dtype))
-        monitor, close = self._monitor(network, X, y, sample_weight, incremental)
+        monitor = FitMonitor(self, X, y, sample_weight, network, with_callbacks=not incremental)
         if self.solver in STOCHASTIC_SOLVERS:
-            solver, state = self._stochastic_solver(
-                objective, theta, data, random_state, monitor, incremental, continuing
+            result = self._train_stochastic(
+                network, theta, data, random_state, monitor, incremental, continuing
             )
-            result = solver.train(state)
-            self._remember(solver, result, incremental)
         else:
-            result = train_lbfgs(
-                objective,
-                theta,
-                X,
-                encoded,
-                sample_weight,
-                max_iter=self.max_iter,
-                max_fun=self.max_fun,
-                tol=np.array([self.tol]),
-                monitor=monitor,
-            )
-            self.__dict__.pop("_training_state", None)
-        self._publish(network, result, X.shape[0], continuing)
+            result = self._train_lbfgs(network, theta, data, monitor)
+        self._publish(network, result, continuing)
         self._report(result, incremental)
-        close()
+        monitor.close()
         return self
 
     def _validate_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
@@ -174,197 +139,79 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         )
         return X, y.toarray() if hasattr(y, "toarray") else y
 
-    _y_numeric = False
+    def _objective(self, network: Network, dtype: Any) -> Objective:
+        return Objective(network, self._loss(), np.array([self.alpha], dtype=dtype))
 
-    def _activation(self) -> Activation:
-        return ACTIVATIONS[self.activation] if isinstance(self.activation, str) else self.activation
-
-    def _network(self, n_outputs: int) -> Network:
-        sizes = hidden_sizes(self.hidden_layer_sizes)
-        assert sizes is not None  # checked with the parameters
-        return multilayer_perceptron(self.n_features_in_, sizes, n_outputs, self._activation())
-
-    def _continued_parameters(self, network: Network, dtype: Any) -> Array:
-        """Return the fitted weights as a flat buffer, if they are those of the same network."""
-        expected = [tuple(views[0].shape) for layer in network.layout.specs if (views := layer)]
-        found = [np.shape(coef) for coef in self.coefs_]
-        if found != expected:
-            raise ValueError(
-                f"hidden_layer_sizes={self.hidden_layer_sizes!r} asks for weights of shapes"
-                f" {expected}, but the fitted network has {found}: warm_start and partial_fit cannot"
-                " change the network. Set warm_start=False, or clone the estimator, to start anew."
-            )
-        arrays = [*self.coefs_, *self.intercepts_]
-        theta = np.concatenate([np.ravel(array) for array in arrays])[np.newaxis]
-        return theta.astype(dtype, copy=False)
-
-    def _hold_out(self, data: Data, random_state: np.random.RandomState) -> Data:
-        """Split off ``validation_fraction`` of the rows, as scikit-learn would draw them."""
-        n_samples = len(data.rows)
-        n_held_out = int(np.ceil(self.validation_fraction * n_samples))
-        if n_held_out < 1 or n_held_out >= n_samples:
-            raise ValueError(
-                f"validation_fraction={self.validation_fraction!r} of n_samples={n_samples} leaves"
-                f" {n_held_out} to validate on and {n_samples - n_held_out} to train on. Change"
-                " validation_fraction, or set early_stopping=False."
-            )
-        rows, held_out = train_test_split(
-            data.rows,
-            test_size=self.validation_fraction,
-            random_state=random_state,
-            stratify=self._strata(data.y, n_held_out),
+    def _train_lbfgs(self, network: Network, theta: Array, data: Data, monitor: Monitor) -> TrainingResult:
+        self.__dict__.pop("_memory", None)
+        return train_lbfgs(
+            self._objective(network, theta.dtype),
+            theta,
+            data.X,
+            data.y,
+            data.sample_weight,
+            max_iter=self.max_iter,
+            max_fun=self.max_fun,
+            tol=np.array([self.tol]),
+            monitor=monitor,
         )
-        if n_held_out < 2:
-            raise ValueError(
-                f"The validation set is too small: validation_fraction={self.validation_fraction!r} of"
-                f" n_samples={n_samples} is {n_held_out}, at least 2 are needed. Increase"
-                " 'validation_fraction' or the size of your dataset."
-            )
-        if data.sample_weight is not None:
-            check_some_weight(data.sample_weight[rows], "sample_weight of the training part")
-            check_some_weight(data.sample_weight[held_out], "sample_weight of the validation part")
-        return Data(data.X, data.y, data.sample_weight, rows, held_out)
 
-    def _monitor(
-        self, network: Network, X: Any, y: Any, sample_weight: Any, incremental: bool
-    ) -> tuple[Monitor, Any]:
-        """Return what watches the solver, and what to call when the fit is done."""
-        monitors: list[Monitor] = []
-        if self.verbose:
-            monitors.append(Printer(self.tol, self.n_iter_no_change))
-        if HAS_CALLBACKS and not incremental:
-            callbacks = CallbackMonitor(
-                self,
-                self.max_iter,
-                X,
-                y,
-                sample_weight,
-                lambda epoch: self._weights(network, epoch.theta.copy()),
-            )
-            return Monitors([*monitors, callbacks]), callbacks.close
-        return Monitors(monitors), lambda: None
-
-    def _stochastic_solver(
+    def _train_stochastic(
         self,
-        objective: Objective,
+        network: Network,
         theta: Array,
         data: Data,
         random_state: np.random.RandomState,
         monitor: Monitor,
         incremental: bool,
         continuing: bool,
-    ) -> tuple[StochasticSolver, State]:
-        optimizer = self._optimizer()
-        batches = Batches(data.X, data.y, data.sample_weight, [data.rows], self._batch_size(len(data.rows)))
+    ) -> TrainingResult:
+        optimizer = optimizer_of(self)
         learning_rate = np.array([self.learning_rate_init], dtype=float)
-        state = State.start(theta, optimizer.n_moments, learning_rate)
-        if continuing:
-            random_state = self._resume(state, batches, random_state, incremental)
+        max_iter = 1 if incremental else self.max_iter
+        batch_size = batch_size_of(self, len(data.rows))
         solver = StochasticSolver(
-            objective,
-            batches,
+            self._objective(network, theta.dtype),
+            Batches(data.X, data.y, data.sample_weight, [data.rows], batch_size),
             [random_state] if self.shuffle else None,
             optimizer=optimizer,
-            schedule=self._schedule(),
+            schedule=schedule_of(self),
             learning_rate=learning_rate,
-            stopping=Stopping(
-                1 if incremental else self.max_iter, np.array([self.tol]), self.n_iter_no_change
-            ),
-            validate=None if data.held_out is None else self._validate(objective.network, data),
+            stopping=Stopping(max_iter, np.array([self.tol]), self.n_iter_no_change),
+            validate=None if data.held_out is None else self._validate(network, data, data.held_out),
             monitor=monitor,
         )
-        return solver, state
+        state = State.start(theta, optimizer.n_moments, learning_rate)
+        if continuing:
+            resume(self, solver, state, incremental)
+        result = solver.train(state)
+        self._memory = remember(self, solver, state, incremental)
+        return result
 
-    def _batch_size(self, n_samples: int) -> int:
-        if self.batch_size == "auto":
-            return min(200, n_samples)
-        if self.batch_size > n_samples:
-            warnings.warn(
-                f"Got `batch_size` less than 1 or larger than sample size: batch_size="
-                f"{self.batch_size} is clipped to {n_samples}.",
-                stacklevel=2,
-            )
-        return min(int(self.batch_size), n_samples)
-
-    def _optimizer(self) -> Optimizer:
-        if self.solver == "sgd":
-            return SGD(self.momentum, bool(self.nesterovs_momentum))
-        return Adam(self.beta_1, self.beta_2, self.epsilon)
-
-    def _schedule(self) -> Schedule:
-        if self.solver != "sgd":
-            return Constant()
-        if self.learning_rate == "invscaling":
-            return InverseScaling(self.power_t)
-        return SCHEDULES[self.learning_rate]()
-
-    def _validate(self, network: Network, data: Data) -> Any:
+    def _validate(self, network: Network, data: Data, held_out: Array) -> Validate:
         """Return the function that scores parameters on the rows held out."""
-        X, y = data.X[data.held_out], data.y[data.held_out]
-        weights = None if data.sample_weight is None else data.sample_weight[data.held_out]
+        X, y, weights = data.X[held_out], data.y[held_out], data.weights(held_out)
 
         def scores(theta: Array, networks: Array) -> Array:
             z = network.raw_scores(network.layout.view(theta).layers, X)
-            values = [
-                self._validation_score(z_k, y, weights) if np.isfinite(z_k).all() else np.nan for z_k in z
-            ]
-            return np.array(values)
+            finite = [np.isfinite(z_k).all() for z_k in z]
+            return np.array(
+                [
+                    self._validation_score(z_k, y, weights) if is_finite else np.nan
+                    for z_k, is_finite in zip(z, finite, strict=True)
+                ]
+            )
 
         return scores
 
-    def _remember(self, solver: StochasticSolver, result: TrainingResult, incremental: bool) -> None:
-        """Keep what a later ``partial_fit`` or warm start goes on from: arrays, strings, numbers."""
-        state = result.state
-        assert state is not None
-        self._training_state = {
-            "incremental": incremental,
-            "solver": self.solver,
-            "learning_rate_init": self.learning_rate_init,
-            "moments": state.moments,
-            "step": state.step,
-            "rate": state.rate,
-            "samples_seen": state.samples_seen,
-            "best": state.best,
-            "without_improvement": state.without_improvement,
-            "order": solver.batches.order[0],
-        }
-        if solver.random_states is not None:
-            random_state = solver.random_states[0].get_state(legacy=False)
-            self._training_state["random_state"] = random_state
-
-    def _resume(
-        self,
-        state: State,
-        batches: Batches,
-        random_state: np.random.RandomState,
-        incremental: bool,
-    ) -> np.random.RandomState:
-        """Write the remembered optimizer into ``state``, the order into ``batches``; return the stream."""
-        saved = getattr(self, "_training_state", None)
-        if saved is None or saved["solver"] != self.solver:
-            state.samples_seen[:] = getattr(self, "t_", 0)
-            return random_state
-        state.moments[...] = saved["moments"]
-        state.step[:] = saved["step"]
-        state.samples_seen[:] = saved["samples_seen"]
-        if saved["learning_rate_init"] == self.learning_rate_init:
-            state.rate[:] = saved["rate"]
-        if incremental:
-            state.best[:] = saved["best"]
-            state.without_improvement[:] = saved["without_improvement"]
-        elif np.array_equal(np.sort(saved["order"]), np.sort(batches.order[0])):
-            batches.order[0] = saved["order"]
-        if "random_state" in saved:
-            random_state = np.random.RandomState()
-            random_state.set_state(saved["random_state"])
-        return random_state
-
     def _publish_network(self, network: Network) -> None:
-        self.n_layers_ = len(network.layout.specs) // 2 + 2
+        self.n_layers_ = sum(bool(specs) for specs in network.layout.specs) + 1
         self.n_outputs_ = network.widths[-1]
         self.out_activation_ = self._loss().link
+        # Prediction follows what was fitted, not what a parameter may be set to afterwards.
+        self._fitted_activation = self.activation
 
-    def _weights(self, network: Network, theta: Array) -> dict[str, Any]:
+    def _fitted_weights(self, network: Network, theta: Array) -> dict[str, Any]:
         """Return the published views of the parameters ``theta`` of shape (1, P)."""
         dense = [views for views in network.layout.view(theta).layers if views]
         return {
@@ -372,20 +219,19 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             "intercepts_": [biases[0, 0] for _, biases in dense],
         }
 
-    def _publish(self, network: Network, result: TrainingResult, n_samples: int, continuing: bool) -> None:
-        self.__dict__.update(self._weights(network, result.theta))
+    def _publish(self, network: Network, result: TrainingResult, continuing: bool) -> None:
+        earlier = self.__dict__ if continuing else {}
         losses, scores = result.loss_curves[0], result.score_curves[0]
+        self.__dict__.update(self._fitted_weights(network, result.theta))
         self.n_iter_ = len(losses)
-        self.loss_curve_ = [*(getattr(self, "loss_curve_", []) if continuing else []), *losses]
-        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else np.inf
-        validated = bool(scores)
+        self.loss_ = result.losses[0]
+        self.loss_curve_ = [*earlier.get("loss_curve_", []), *losses]
+        self.validation_scores_ = [*(earlier.get("validation_scores_") or []), *scores] or None
         state = result.state
-        self.t_ = n_samples if state is None else int(state.samples_seen[0])
-        best = min(losses, default=np.inf) if state is None else -float(state.best[0])
-        self.best_loss_ = None if validated else best
-        self.best_validation_score_ = -best if validated else None
-        earlier = getattr(self, "validation_scores_", None) if continuing else None
-        self.validation_scores_ = [*(earlier or []), *scores] if validated else None
+        self.t_ = 0 if state is None else int(state.samples_seen[0])
+        best = -min(losses, default=self.loss_) if state is None else float(state.best[0])
+        self.best_loss_ = None if scores else -best
+        self.best_validation_score_ = best if scores else None
 
     def _report(self, result: TrainingResult, incremental: bool) -> None:
         """Turn the reason of stop into the warning or error of scikit-learn."""
@@ -433,22 +279,25 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             self, X, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32], reset=False
         )
         dtype = np.result_type(X.dtype, self.coefs_[0].dtype)
-        network = self._network(self.n_outputs_)
-        weights = zip(self.coefs_, self.intercepts_, strict=True)
-        dense = iter([[W[np.newaxis], b[np.newaxis, np.newaxis]] for W, b in weights])
+        widths = [coef.shape[1] for coef in self.coefs_]
+        activation = activation_of(self._fitted_activation)
+        network = multilayer_perceptron(X.shape[1], widths[:-1], widths[-1], activation)
+        # The layers' views, made of the published arrays: nothing is copied, and what a user has
+        # written into coefs_ counts.
+        published = zip(self.coefs_, self.intercepts_, strict=True)
+        dense = iter([[W[np.newaxis], b[np.newaxis, np.newaxis]] for W, b in published])
         parameters = [
             [array.astype(dtype, copy=False) for array in next(dense)] if specs else []
             for specs in network.layout.specs
         ]
-        scores = network.raw_scores(parameters, X.astype(dtype, copy=False))
-        return np.asarray(scores[0])
+        return np.asarray(network.raw_scores(parameters, X.astype(dtype, copy=False))[0])
 
     def __getstate__(self) -> Any:
         """Leave the optimizer's memory out of a pickle, unless training is meant to go on."""
         state = super().__getstate__()
-        remembered = state.get("_training_state")
-        if remembered is not None and not (self.warm_start or remembered["incremental"]):
-            state = {name: value for name, value in state.items() if name != "_training_state"}
+        memory = state.get("_memory")
+        if memory is not None and not (self.warm_start or memory["incremental"]):
+            state = {name: value for name, value in state.items() if name != "_memory"}
         return state
 
     def __sklearn_tags__(self) -> Any:

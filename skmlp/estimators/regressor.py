@@ -183,6 +183,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
                 f" {len(self.intercepts_[-1])}: warm_start and partial_fit cannot change the network."
             )
         loss = self._loss()
+        self._fitted_loss = self.loss
         if not loss.allows(encoded):
             raise ValueError(
                 f"loss={self.loss!r} is for targets that are {loss.targets}; y lies between"
@@ -213,5 +214,5 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             The predicted values.
         """
-        predictions = self._loss().inverse_link(self._raw_scores(X))
+        predictions = LOSSES[self._fitted_loss]().inverse_link(self._raw_scores(X))
         return predictions[:, 0] if predictions.shape[1] == 1 else predictions

@@ -30,7 +30,7 @@ class Objective:
         self.loss = loss
         self.alpha = alpha
         self._strength = number_or_column(alpha)
-        self._decay = np.empty_like(alpha, shape=(len(alpha), CACHE_BLOCK))
+        self._decay = np.empty_like(alpha, shape=(len(alpha), max(1, CACHE_BLOCK // len(alpha))))
         self._traces: dict[tuple[int, int], list[Trace]] = {}  # by the shape (K, n) of a block
 
     def keep(self, networks: Array) -> Objective:

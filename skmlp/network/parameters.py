@@ -88,7 +88,7 @@ class Layout:
 def cache_blocks(*arrays: Array) -> list[tuple[Array, ...]]:
     """Cut arrays of one shape (K, p) into views of columns that fit the cache together."""
     n_networks, n_columns = arrays[0].shape
-    width = max(1, CACHE_BLOCK // max(1, n_networks))
+    width = max(1, CACHE_BLOCK // n_networks)
     return [
         tuple(array[:, start : start + width] for array in arrays) for start in range(0, n_columns, width)
     ]

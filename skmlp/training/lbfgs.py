@@ -48,12 +48,13 @@ def train_lbfgs(
     """
     block: Block = X[np.newaxis] if isinstance(X, np.ndarray) else SparseBlock([X])
     weights = None if sample_weight is None else sample_weight[np.newaxis]
-    result = TrainingResult(theta.copy(), [], [], [], [])
+    result = TrainingResult(theta.copy(), [], [], [], [], [])
     for k in range(len(theta)):
         network = np.arange(len(theta)) == k
         run = _Run(objective.keep(network), theta[network], block, y[np.newaxis], weights, k)
         run.minimize(max_iter, max_fun, float(tol[k]), monitor or Monitor())
         result.theta[k] = run.theta
+        result.losses.append(run.loss)
         result.loss_curves.append(run.losses)
         result.score_curves.append([])
         result.reasons.append(run.reason)
@@ -77,6 +78,7 @@ class _Run:
         self.network = network
         self.theta = theta[0].copy()
         self.losses: list[float] = []
+        self.loss = np.inf
         layout = objective.network.layout
         self._parameters = layout.view(np.empty_like(theta))
         self._gradient = layout.view(np.empty_like(theta))
@@ -103,7 +105,7 @@ class _Run:
         except _StopTrainingError:
             self.reason, self.message = StopReason.CALLBACK, ""
         else:
-            self.theta[...] = found.x
+            self.theta[...], self.loss = found.x, float(found.fun)
             self.message = str(found.message)
             self.reason = self._reason(found, max_iter)
 
@@ -132,6 +134,7 @@ class _Run:
         if not np.array_equal(theta, self._last_theta):
             value, _ = self._value_and_gradient(theta)
         self.losses.append(value)
+        self.loss = value
         index = len(self.losses) - 1
         epoch = Epoch(index, np.array([self.network]), self.theta[np.newaxis], np.array([value]))
         if self.monitor.end(epoch):

@@ -53,11 +53,6 @@ class State:
             without_improvement=np.zeros(n_networks, dtype=int),
         )
 
-    def forget_improvement(self) -> None:
-        """Reset the best value and the patience, in place."""
-        self.best[:] = -np.inf
-        self.without_improvement[:] = 0
-
     def keep(self, networks: Array) -> State:
         """Return a copy of some rows, given as a boolean mask over K."""
         rows = {name: value[networks] for name, value in self._per_network().items()}
@@ -81,6 +76,8 @@ class TrainingResult:
     ----------
     theta : array of shape (K, P)
         Parameters: the best by validation score where there is one, else the last.
+    losses : list of K float
+        The last value of the loss; infinite if there was none.
     loss_curves : list of K lists
         The loss of each epoch (or iteration), as scikit-learn reports it.
     score_curves : list of K lists
@@ -93,6 +90,7 @@ class TrainingResult:
     """
 
     theta: Array
+    losses: list[float]
     loss_curves: list[list[float]]
     score_curves: list[list[float]]
     reasons: list[StopReason]
@@ -138,3 +136,6 @@ class Monitor:
     def end(self, epoch: Epoch) -> bool:
         """Return whether all training should stop after this ``epoch``."""
         return False
+
+    def close(self) -> None:
+        """Training is over, and what it found has been accepted."""

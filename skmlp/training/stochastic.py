@@ -83,6 +83,7 @@ class StochasticSolver:
         self._all.put(self._networks, self._state)
         return TrainingResult(
             theta=self._all.theta if self.validate is None else self._best_theta,
+            losses=[curve[-1] if curve else np.inf for curve in self._loss_curves],
             loss_curves=self._loss_curves,
             score_curves=self._score_curves,
             reasons=self._reasons,

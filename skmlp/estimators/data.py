@@ -1,0 +1,70 @@
+"""What ``fit`` was given, as the network sees it, and the part held out for validation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from skmlp.estimators.validation import check_some_weight
+from skmlp.network.arrays import Array
+
+
+@dataclass(frozen=True)
+class Data:
+    """Training data with encoded targets.
+
+    Attributes
+    ----------
+    X : array or CSR matrix of shape (n_samples, n_features)
+    y : array of shape (n_samples, n_outputs)
+    sample_weight : array of shape (n_samples,), or None
+    rows : index array
+        The rows to train on.
+    held_out : index array, or None
+        The rows to validate on.
+    """
+
+    X: Any
+    y: Array
+    sample_weight: Array | None
+    rows: Array
+    held_out: Array | None = None
+
+    def weights(self, rows: Array) -> Array | None:
+        """Return the sample weights of ``rows``."""
+        return None if self.sample_weight is None else self.sample_weight[rows]
+
+    def hold_out(self, fraction: float, random_state: np.random.RandomState, strata: Array | None) -> Data:
+        """Return the data with a part of the rows held out, as scikit-learn would draw them.
+
+        Only indices are split: X is not copied.
+        """
+        rows, held_out = train_test_split(
+            self.rows, test_size=fraction, random_state=random_state, stratify=strata
+        )
+        if len(held_out) < 2:
+            raise ValueError(
+                f"The validation set is too small: validation_fraction={fraction!r} of"
+                f" n_samples={len(self.rows)} is {len(held_out)}, at least 2 are needed. Increase"
+                " 'validation_fraction' or the size of your dataset."
+            )
+        for part, of in ((rows, "training"), (held_out, "validation")):
+            weights = self.weights(part)
+            if weights is not None:
+                check_some_weight(weights, f"sample_weight of the {of} part")
+        return replace(self, rows=rows, held_out=held_out)
+
+
+def n_held_out(fraction: float, n_samples: int) -> int:
+    """Return how many samples are held out, or raise an error if none are, or all."""
+    count = int(np.ceil(fraction * n_samples))
+    if not 1 <= count < n_samples:
+        raise ValueError(
+            f"validation_fraction={fraction!r} of n_samples={n_samples} leaves {count} to validate on"
+            f" and {n_samples - count} to train on. Change validation_fraction, or set"
+            " early_stopping=False."
+        )
+    return count
