@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import expit, log_expit, log_softmax, softmax, xlogy
+from scipy.special import expit, log_expit, xlogy
 
 from skmlp.network.arrays import Array
 
@@ -97,7 +97,27 @@ class Poisson(Loss):
 
 
 @dataclass(frozen=True)
-class BinaryLogLoss(Loss):
+class ProbabilisticLoss(Loss):
+    """A loss whose inverse link gives probabilities, and exact logarithms of them."""
+
+    @abstractmethod
+    def log_inverse_link(self, z: Array) -> Array:
+        """Return log p, finite at any score."""
+
+    def _without_zeros(self, p: Array, z: Array) -> Array:
+        """Make probabilities that underflow positive, in the order of their logarithms; in place.
+
+        They stay below the smallest normal number, but log p is finite, and ranks as the scores do.
+        """
+        tiny = np.finfo(p.dtype).tiny
+        lost = p < tiny
+        if lost.any():
+            p[lost] = tiny / (1 + np.log(tiny) - self.log_inverse_link(z)[lost])
+        return p
+
+
+@dataclass(frozen=True)
+class BinaryLogLoss(ProbabilisticLoss):
     """Cross-entropy of independent yes/no outputs with p = 1 / (1 + exp(-z)); d/dz = p - y.
 
     -y log p - (1 - y) log(1 - p) = log(1 + exp(z)) - y z [Bishop 2006, eq. 4.90]
@@ -113,10 +133,9 @@ class BinaryLogLoss(Loss):
         return np.asarray(np.logaddexp(0, z) - y * z)
 
     def inverse_link(self, z: Array) -> Array:
-        return without_zeros(np.asarray(expit(z)), self.log_inverse_link(z))
+        return self._without_zeros(np.asarray(expit(z)), z)
 
     def log_inverse_link(self, z: Array) -> Array:
-        """Return log p, finite at any score."""
         return np.asarray(log_expit(z))
 
     def allows(self, y: Array) -> bool:
@@ -124,7 +143,7 @@ class BinaryLogLoss(Loss):
 
 
 @dataclass(frozen=True)
-class LogLoss(Loss):
+class LogLoss(ProbabilisticLoss):
     """Cross-entropy of one choice among classes, p = softmax(z); d/dz = p - y.
 
     -sum_q y_q log p_q = sum_q y_q (logsumexp(z) - z_q) [Bishop 2006, eq. 4.108]
@@ -152,10 +171,7 @@ class LogLoss(Loss):
         losses = np.empty_like(z)
         arrays = (z, y, delta, losses)
         for scores, target, p, loss in zip(*map(self.groups, arrays), strict=True):
-            largest = np.maximum.reduce(scores, axis=-1, keepdims=True)
-            np.subtract(scores, largest, out=loss)
-            np.exp(loss, out=p)
-            total = np.add.reduce(p, axis=-1, keepdims=True)
+            total = exponentials(scores, loss, p)
             np.divide(p, total, out=p)
             np.subtract(p, target, out=p)
             np.subtract(np.log(total), loss, out=loss)  # -log p
@@ -163,27 +179,27 @@ class LogLoss(Loss):
         return losses
 
     def inverse_link(self, z: Array) -> Array:
-        p = np.concatenate([softmax(scores, axis=-1) for scores in self.groups(z)], axis=-1)
-        return without_zeros(p, self.log_inverse_link(z))
+        p, shifted = np.empty_like(z), np.empty_like(z)
+        for scores, s, p_group in zip(*map(self.groups, (z, shifted, p)), strict=True):
+            p_group /= exponentials(scores, s, p_group)
+        return self._without_zeros(p, z)
 
     def log_inverse_link(self, z: Array) -> Array:
-        """Return log p, finite at any score."""
-        return np.concatenate([log_softmax(scores, axis=-1) for scores in self.groups(z)], axis=-1)
+        log_p, p = np.empty_like(z), np.empty_like(z)
+        for scores, log_p_group, p_group in zip(*map(self.groups, (z, log_p, p)), strict=True):
+            log_p_group -= np.log(exponentials(scores, log_p_group, p_group))
+        return log_p
 
     def allows(self, y: Array) -> bool:
         sums = [np.add.reduce(target, axis=-1) for target in self.groups(y)]
         return bool(np.all(y >= 0)) and all(np.allclose(total, 1) for total in sums)
 
 
-def without_zeros(p: Array, log_p: Array) -> Array:
-    """Return probabilities ``p`` in which those that underflow are positive and in the order of ``log_p``.
-
-    They lie below the smallest normal number, so that log p is finite and ranks as ``log_p`` does.
-    """
-    tiny = np.finfo(p.dtype).tiny
-    lost = p < tiny
-    p[lost] = tiny / (1 + np.log(tiny) - log_p[lost])
-    return p
+def exponentials(z: Array, shifted: Array, e: Array) -> Array:
+    """Return the sum over classes of exp(z - max z), which goes into ``e``; z - max z into ``shifted``."""
+    np.subtract(z, np.maximum.reduce(z, axis=-1, keepdims=True), out=shifted)
+    np.exp(shifted, out=e)
+    return np.asarray(np.add.reduce(e, axis=-1, keepdims=True))
 
 
 LOSSES: dict[str, type[Loss]] = {

@@ -13,7 +13,7 @@ from skmlp.network.initializers import Initializer
 from skmlp.network.layers import Dense, Layer, Nonlinearity, Trace
 from skmlp.network.parameters import Layout, Parameters
 
-PREDICT_ELEMENTS = 131_072
+PREDICT_ELEMENTS = 524_288
 """Prediction works on blocks of rows whose widest layer has about this many elements."""
 
 

@@ -118,7 +118,7 @@ class StochasticSolver:
         """Take one step per batch and return the mean loss over the epoch, shape (k,)."""
         state, optimizer, objective = self._state, self.optimizer, self.objective
         rate = number_or_column(state.rate.astype(state.theta.dtype))
-        t = number_or_column(state.step)
+        t = number_or_column(state.step.astype(state.theta.dtype))
         counts = self.batches.counts
         terms = objective.empty_terms(*counts.shape)
         for i, (x, y, weights) in enumerate(self.batches):
