@@ -214,5 +214,6 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             The predicted values.
         """
-        predictions = LOSSES[self._fitted_loss]().inverse_link(self._raw_scores(X))
+        scores = self._raw_scores(X)
+        predictions = LOSSES[self._fitted_loss]().inverse_link(scores)
         return predictions[:, 0] if predictions.shape[1] == 1 else predictions
