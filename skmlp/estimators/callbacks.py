@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from skmlp.estimators.choices import schedule_of
 from skmlp.network.network import Network
 from skmlp.training.result import Epoch, Monitor
 from skmlp.training.stopping import StopReason
@@ -34,13 +35,12 @@ class Printer(Monitor):
 
     Parameters
     ----------
-    tol : float
-    n_iter_no_change : float
-        For the message at the end.
+    estimator : the estimator that is being fitted
     """
 
-    def __init__(self, tol: float, n_iter_no_change: float) -> None:
-        self.tol, self.n_iter_no_change = tol, n_iter_no_change
+    def __init__(self, estimator: Any) -> None:
+        self.tol, self.n_iter_no_change = estimator.tol, estimator.n_iter_no_change
+        self.last_words = schedule_of(estimator).last_words
 
     def end(self, epoch: Epoch) -> bool:
         print(f"Iteration {epoch.index + 1}, loss = {epoch.loss[0]:.8f}")
@@ -49,7 +49,7 @@ class Printer(Monitor):
         for rate in epoch.new_rate.values():
             print(f"{self._no_improvement(epoch)} Setting learning rate to {rate:f}")
         if StopReason.NO_IMPROVEMENT in epoch.stopped.values():
-            print(f"{self._no_improvement(epoch)} Stopping.")
+            print(f"{self._no_improvement(epoch)}{self.last_words} Stopping.")
         return False
 
     def _no_improvement(self, epoch: Epoch) -> str:
@@ -118,7 +118,7 @@ class FitMonitor(Monitor):
     ) -> None:
         self.monitors: list[Monitor] = []
         if estimator.verbose:
-            self.monitors.append(Printer(estimator.tol, estimator.n_iter_no_change))
+            self.monitors.append(Printer(estimator))
         if HAS_CALLBACKS and with_callbacks:
             self.monitors.append(CallbackMonitor(estimator, X, y, sample_weight, network))
 

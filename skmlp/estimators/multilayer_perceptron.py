@@ -113,15 +113,17 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             data = data.hold_out(self.validation_fraction, random_state, strata)
         self._publish_network(network)
         monitor = FitMonitor(self, X, y, sample_weight, network, with_callbacks=not incremental)
-        if self.solver in STOCHASTIC_SOLVERS:
-            result = self._train_stochastic(
-                network, theta, data, random_state, monitor, incremental, continuing
-            )
-        else:
-            result = self._train_lbfgs(network, theta, data, monitor)
-        self._publish(network, result, continuing)
-        self._report(result, incremental)
-        monitor.close()
+        try:
+            if self.solver in STOCHASTIC_SOLVERS:
+                result = self._train_stochastic(
+                    network, theta, data, random_state, monitor, incremental, continuing
+                )
+            else:
+                result = self._train_lbfgs(network, theta, data, monitor)
+            self._publish(network, result, continuing)
+            self._report(result, incremental)
+        finally:
+            monitor.close()
         return self
 
     def _validate_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:

@@ -53,7 +53,7 @@ class Batches:
             )
         self.order = np.zeros((len(rows), self.n_rows.max()), dtype=np.intp)
         for order, r in zip(self.order, rows, strict=True):
-            order[: len(r)] = r
+            order[: len(r)], order[len(r) :] = r, r[0]  # padded with a row of its own
         self._is_row = np.arange(self.n_rows.max()) < self.n_rows[:, np.newaxis]
         self._weighted = sample_weight is not None or not self._is_row.all()
         self._allocate()

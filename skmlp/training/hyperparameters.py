@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,14 +17,14 @@ from skmlp.network.arrays import Array
 Choice = TypeVar("Choice")
 
 
-def stacked(choices: Sequence[Choice], dtype: np.dtype[np.floating]) -> Choice:
+def stacked(choices: Sequence[Choice]) -> Choice:
     """Return one frozen dataclass for K networks from the K dataclasses of its members."""
     first = choices[0]
     merged = {}
     for field in fields(first):  # type: ignore[arg-type]
         values = [getattr(choice, field.name) for choice in choices]
         if any(value != values[0] for value in values):
-            merged[field.name] = np.asarray(values, dtype=dtype)[:, np.newaxis]
+            merged[field.name] = np.asarray(values, dtype=float)[:, np.newaxis]
     return replace(first, **merged)  # type: ignore[type-var]
 
 
@@ -36,3 +36,13 @@ def kept(choice: Choice, networks: Array) -> Choice:
         if isinstance(value := getattr(choice, field.name), np.ndarray)
     }
     return replace(choice, **columns)  # type: ignore[type-var]
+
+
+def cast_columns(numbers: tuple[Any, ...], dtype: np.dtype[Any]) -> tuple[Any, ...]:
+    """Return ``numbers`` with those that are columns in ``dtype``, as numpy casts a plain number.
+
+    Cast only once, and last: so a network computes with the same bits in a stack as alone.
+    """
+    return tuple(
+        number.astype(dtype, copy=False) if isinstance(number, np.ndarray) else number for number in numbers
+    )

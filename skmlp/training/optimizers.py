@@ -29,7 +29,7 @@ class Optimizer(ABC):
 
     @abstractmethod
     def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
-        """Return what step ``t`` = 1, 2, ... at learning rate ``rate`` needs beside the arrays."""
+        """Return all numbers (or columns) that `update` needs in step ``t`` = 1, 2, ..., in float64."""
 
     @abstractmethod
     def update(
@@ -57,19 +57,19 @@ class SGD(Optimizer):
     nesterov: bool = True
 
     def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
-        return (rate,)
+        return rate, self.momentum
 
     def update(
         self, theta: Array, gradient: Array, moments: tuple[Array, ...], constants: tuple[Any, ...]
     ) -> None:
         (velocity,) = moments
-        (rate,) = constants
+        rate, momentum = constants
         np.multiply(gradient, rate, out=gradient)
-        np.multiply(velocity, self.momentum, out=velocity)
+        np.multiply(velocity, momentum, out=velocity)
         np.subtract(velocity, gradient, out=velocity)
         if self.nesterov:
             np.subtract(theta, gradient, out=theta)
-            np.multiply(velocity, self.momentum, out=gradient)
+            np.multiply(velocity, momentum, out=gradient)
             np.add(theta, gradient, out=theta)
         else:
             np.add(theta, velocity, out=theta)
@@ -102,17 +102,18 @@ class Adam(Optimizer):
     def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
         scale = (1 - self.beta_2) ** 0.5
         correction = (1 - self.beta_2**t) ** 0.5 / (1 - self.beta_1**t)
-        return rate * correction * (1 - self.beta_1) / scale, self.epsilon / scale
+        step = rate * correction * (1 - self.beta_1) / scale
+        return step, self.epsilon / scale, self.beta_1, self.beta_2
 
     def update(
         self, theta: Array, gradient: Array, moments: tuple[Array, ...], constants: tuple[Any, ...]
     ) -> None:
         m, v = moments
-        step, epsilon = constants
-        np.multiply(m, self.beta_1, out=m)
+        step, epsilon, beta_1, beta_2 = constants
+        np.multiply(m, beta_1, out=m)
         np.add(m, gradient, out=m)
         np.multiply(gradient, gradient, out=gradient)
-        np.multiply(v, self.beta_2, out=v)
+        np.multiply(v, beta_2, out=v)
         np.add(v, gradient, out=v)
         np.sqrt(v, out=gradient)
         np.add(gradient, epsilon, out=gradient)

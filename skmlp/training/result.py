@@ -138,4 +138,4 @@ class Monitor:
         return False
 
     def close(self) -> None:
-        """Training is over, and what it found has been accepted."""
+        """Training is over, or has failed."""

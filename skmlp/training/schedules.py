@@ -16,6 +16,8 @@ class Schedule(ABC):
     """How the learning rates of K networks change between epochs."""
 
     name: ClassVar[str]
+    last_words: ClassVar[str] = ""
+    """What to say when a plateau ends training."""
 
     @abstractmethod
     def after_epoch(self, rate: Array, initial: Array, samples_seen: Array) -> Array:
@@ -57,6 +59,7 @@ class Adaptive(Schedule):
     """The initial rate, divided by 5 whenever training has ceased to improve, down to 1e-6."""
 
     name: ClassVar[str] = "adaptive"
+    last_words: ClassVar[str] = " Learning rate too small."
 
     def after_epoch(self, rate: Array, initial: Array, samples_seen: Array) -> Array:
         return rate
