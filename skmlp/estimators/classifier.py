@@ -194,8 +194,10 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         targets = self._targets() if known else ClassTargets.of(y, classes)
         if known and classes is not None:
             self._check_same_classes(ClassTargets.of(y, classes))
-        found = unique_labels(y) if targets.kind in ("binary", "multiclass") else targets.classes
-        if known and self.warm_start and classes is None and set(found) != set(targets.classes):
+        one_target = targets.kind in ("binary", "multiclass")
+        found = unique_labels(y) if one_target else None
+        warm = known and self.warm_start and classes is None and one_target
+        if warm and set(found) != set(targets.classes):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous"
                 f" call to fit. Previously got {targets.classes}, `y` has {found}"
@@ -203,7 +205,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         if targets.missing(y):
             raise ValueError(
                 f"`y` has classes not in `self.classes_`. `self.classes_` has {targets.classes}."
-                f" 'y' has {found}."
+                f" 'y' also has {targets.missing(y)}."
             )
         self._target_type, self.classes_ = targets.kind, targets.classes
         return targets.encode(y, dtype)

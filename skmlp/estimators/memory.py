@@ -16,6 +16,7 @@ def remember(estimator: Any, solver: StochasticSolver, state: State, incremental
     """Return the optimizer's memory as arrays, strings and numbers."""
     memory = {
         "incremental": incremental,
+        "validated": solver.validate is not None,
         "solver": estimator.solver,
         "learning_rate_init": estimator.learning_rate_init,
         "moments": state.moments,
@@ -45,10 +46,10 @@ def resume(estimator: Any, solver: StochasticSolver, state: State, incremental: 
     state.step[:] = memory["step"]
     if memory["learning_rate_init"] == estimator.learning_rate_init:
         state.rate[:] = memory["rate"]
-    if incremental:
+    if incremental and not memory["validated"]:  # else the best is a score, not a loss
         state.best[:] = memory["best"]
         state.without_improvement[:] = memory["without_improvement"]
-    elif np.array_equal(np.sort(memory["order"]), np.sort(solver.batches.order[0])):
+    if not incremental and np.array_equal(np.sort(memory["order"]), np.sort(solver.batches.order[0])):
         solver.batches.order[0] = memory["order"]
     if "random_state" in memory and solver.random_states is not None:
         # A stream of our own: one that the user passed in is not wound back.
