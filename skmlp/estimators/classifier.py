@@ -195,7 +195,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         if known and classes is not None:
             self._check_same_classes(ClassTargets.of(y, classes))
         one_target = targets.kind in ("binary", "multiclass")
-        found = unique_labels(y) if one_target else None
+        found = unique_labels(y) if one_target else []
         warm = known and self.warm_start and classes is None and one_target
         if warm and set(found) != set(targets.classes):
             raise ValueError(
