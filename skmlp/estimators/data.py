@@ -42,14 +42,18 @@ class Data:
 
         Only indices are split: X is not copied.
         """
-        rows, held_out = train_test_split(
-            self.rows, test_size=fraction, random_state=random_state, stratify=strata
-        )
+        split = f"validation_fraction={fraction!r} of n_samples={len(self.rows)}"
+        way_out = "Change validation_fraction, get more data, or set early_stopping=False."
+        try:
+            rows, held_out = train_test_split(
+                self.rows, test_size=fraction, random_state=random_state, stratify=strata
+            )
+        except ValueError as error:
+            raise ValueError(f"Cannot hold out {split}: {error} {way_out}") from error
         if len(held_out) < 2:
             raise ValueError(
-                f"The validation set is too small: validation_fraction={fraction!r} of"
-                f" n_samples={len(self.rows)} is {len(held_out)}, at least 2 are needed. Increase"
-                " 'validation_fraction' or the size of your dataset."
+                f"The validation set is too small: {split} is {len(held_out)}, at least 2 are needed."
+                f" {way_out}"
             )
         for part, of in ((rows, "training"), (held_out, "validation")):
             weights = self.weights(part)
