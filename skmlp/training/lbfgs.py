@@ -49,10 +49,15 @@ def train_lbfgs(
     block: Block = X[np.newaxis] if isinstance(X, np.ndarray) else SparseBlock([X])
     weights = None if sample_weight is None else sample_weight[np.newaxis]
     result = TrainingResult(theta.copy(), [], [], [], [], [])
+    ended: StopReason | None = None  # what has ended all training
     for k in range(len(theta)):
         network = np.arange(len(theta)) == k
         run = _Run(objective.keep(network), theta[network], block, y[np.newaxis], weights, k)
-        run.minimize(max_iter, max_fun, float(tol[k]), monitor or Monitor())
+        if ended is None:
+            run.minimize(max_iter, max_fun, float(tol[k]), monitor or Monitor())
+            ended = run.reason if run.reason in (StopReason.CALLBACK, StopReason.INTERRUPTED) else None
+        else:
+            run.reason = ended
         result.theta[k] = run.theta
         result.losses.append(run.loss)
         result.loss_curves.append(run.losses)
@@ -79,6 +84,7 @@ class _Run:
         self.theta = theta[0].copy()
         self.losses: list[float] = []
         self.loss = np.inf
+        self.reason, self.message = StopReason.INTERRUPTED, ""
         layout = objective.network.layout
         self._parameters = layout.view(np.empty_like(theta))
         self._gradient = layout.view(np.empty_like(theta))
@@ -101,9 +107,9 @@ class _Run:
                     options=options,
                 )
         except KeyboardInterrupt:
-            self.reason, self.message = StopReason.INTERRUPTED, ""
+            self.reason = StopReason.INTERRUPTED
         except _StopTrainingError:
-            self.reason, self.message = StopReason.CALLBACK, ""
+            self.reason = StopReason.CALLBACK
         else:
             self.theta[...], self.loss = found.x, float(found.fun)
             self.message = str(found.message)

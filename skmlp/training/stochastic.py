@@ -21,7 +21,7 @@ Validate = Callable[[Array, Array], Array]
 
 
 class StochasticSolver:
-    """Trains K networks with one optimizer; a network that stops leaves the stack.
+    """Trains K networks with one optimizer, once; a network that stops leaves the stack.
 
     Parameters
     ----------

@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+from scipy import sparse
+
+from skmlp.network.arrays import (
+    SparseBlock,
+    number_or_column,
+    product,
+    product_with_transposed,
+    transposed_product,
+)
+
+K, N, M = 3, 11, 5
+EVERY_WIDTH = pytest.mark.parametrize("q", [1, 7])
+EVERY_DTYPE = pytest.mark.parametrize(("dtype", "rtol"), [("float64", 1e-13), ("float32", 1e-5)])
+SPARSE = [
+    sparse.csr_matrix,
+    sparse.csc_matrix,
+    sparse.csr_array,
+    sparse.csc_array,
+]
+EVERY_KIND = pytest.mark.parametrize("make", [None, *SPARSE], ids=["dense", *(m.__name__ for m in SPARSE)])
+
+
+def draw(*shape, dtype="float64"):
+    array = np.random.default_rng(sum(shape)).normal(size=shape).astype(dtype)
+    array.flags.writeable = False
+    return array
+
+
+def block(make, dtype="float64"):
+    """Return mostly zero rows (K, n, m) as a dense array, and as a block of the kind that is tested."""
+    x = np.where(draw(K, N, M) > 0.3, draw(K, N, M), 0).astype(dtype)
+    x.flags.writeable = False
+    return x, x if make is None else SparseBlock([make(rows) for rows in x])
+
+
+@EVERY_KIND
+@EVERY_WIDTH
+@EVERY_DTYPE
+def test_product(make, q, dtype, rtol):
+    dense, x = block(make, dtype)
+    weights, out = draw(K, M, q, dtype=dtype), np.full((K, N, q), np.nan, dtype=dtype)
+    product(x, weights, out)
+    np.testing.assert_allclose(out, np.einsum("knm,kmq->knq", dense, weights), rtol=rtol, atol=rtol)
+
+
+@EVERY_KIND
+@EVERY_WIDTH
+@EVERY_DTYPE
+def test_transposed_product(make, q, dtype, rtol):
+    dense, x = block(make, dtype)
+    delta, out = draw(K, N, q, dtype=dtype), np.full((K, M, q), np.nan, dtype=dtype)
+    transposed_product(x, delta, out)
+    np.testing.assert_allclose(out, np.einsum("knm,knq->kmq", dense, delta), rtol=rtol, atol=rtol)
+
+
+@EVERY_WIDTH
+@EVERY_DTYPE
+def test_product_with_transposed(q, dtype, rtol):
+    weights, delta = draw(K, M, q, dtype=dtype), draw(K, N, q, dtype=dtype)
+    out = np.full((K, N, M), np.nan, dtype=dtype)
+    product_with_transposed(delta, weights, out)
+    np.testing.assert_allclose(out, np.einsum("knq,kmq->knm", delta, weights), rtol=rtol, atol=rtol)
+
+
+def test_shape_of_a_sparse_block():
+    _, x = block(sparse.csr_matrix)
+    assert x.shape == (K, N, M)
+
+
+def test_every_network_needs_its_rows():
+    with pytest.raises(ValueError, match="argument 2 is longer"):
+        product(SparseBlock([sparse.csr_matrix((N, M))]), draw(K, M, 7), np.empty((K, N, 7)))
+
+
+@pytest.mark.parametrize("values", [[0.5], [0.5, 0.5, 0.5]])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
+def test_equal_values_become_one_number(values, dtype):
+    result = number_or_column(np.array(values, dtype=dtype))
+    assert type(result) is (int if dtype == "int64" else float)
+    assert result == np.array(values, dtype=dtype)[0]
+
+
+def test_different_values_become_a_column():
+    np.testing.assert_array_equal(number_or_column(np.array([1.0, 2.0])), [[1.0], [2.0]])

@@ -1,0 +1,285 @@
+"""The gradient check over everything the engine can compute, and what weights and penalty mean."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.optimize import approx_fprime
+
+from skmlp.network.activations import ACTIVATIONS
+from skmlp.network.arrays import SparseBlock
+from skmlp.network.losses import LogLoss, SquaredError
+from skmlp.network.objective import Objective
+from tests.network.problems import (
+    HIDDEN,
+    LOSS_CASES,
+    N_OUTPUTS,
+    data,
+    naive_losses,
+    naive_raw_scores,
+    network_and_theta,
+    weights_and_biases,
+)
+
+EVERY_LOSS = pytest.mark.parametrize("loss", LOSS_CASES.values(), ids=LOSS_CASES)
+EVERY_DEPTH = pytest.mark.parametrize("depth", sorted(HIDDEN))
+WEIGHTED = pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
+ALPHA = np.array([0.7, 0.0, 2.3])
+
+
+def value_and_gradient(objective, theta, x, y, weights=None):
+    """Return E (K,) and dE/d theta (K, P)."""
+    view = objective.network.layout.view
+    gradient = view(np.full_like(theta, np.nan))
+    value = objective.value_and_gradient(view(theta), x, y, weights, gradient)
+    return value, gradient.flat
+
+
+def central_differences(objective, theta, x, y, weights=None, step=1e-5):
+    """Return dE/d theta (K, P), from a stack of 2 P perturbed copies of each network."""
+    slopes = np.empty_like(theta)
+    steps = step * np.eye(theta.shape[1])
+    for k, theta_k in enumerate(theta):
+        perturbed = theta_k + np.concatenate([steps, -steps])
+        n_copies = len(perturbed)
+        copies = Objective(objective.network, objective.loss, np.repeat(objective.alpha[k], n_copies))
+        x_k, y_k = (np.repeat(array[k : k + 1], n_copies, axis=0) for array in (x, y))
+        weights_k = None if weights is None else np.repeat(weights[k : k + 1], n_copies, axis=0)
+        higher, lower = np.split(value_and_gradient(copies, perturbed, x_k, y_k, weights_k)[0], 2)
+        slopes[k] = (higher - lower) / (2 * step)
+    return slopes
+
+
+def relative_error(a, b):
+    """Return |a - b| / max(|a|, |b|) of each network."""
+    size = np.maximum(np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1))
+    return np.linalg.norm(a - b, axis=1) / size
+
+
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+@EVERY_LOSS
+@EVERY_DEPTH
+@pytest.mark.parametrize("n_networks", [1, 3])
+@WEIGHTED
+@pytest.mark.parametrize("penalised", [False, True], ids=["alpha=0", "alpha per network"])
+def test_gradient_is_the_slope_of_the_value(activation, loss, depth, n_networks, weighted, penalised):
+    network, theta = network_and_theta(HIDDEN[depth], activation, n_networks)
+    x, y, weights = data(loss, n_networks)
+    alpha = ALPHA[:n_networks] if penalised else np.zeros(n_networks)
+    objective = Objective(network, loss, alpha)
+    weights = weights if weighted else None
+    _, gradient = value_and_gradient(objective, theta, x, y, weights)
+    slopes = central_differences(objective, theta, x, y, weights)
+    assert (relative_error(gradient, slopes) < 1e-6).all()
+
+
+def test_gradient_agrees_with_scipy():
+    """scipy's differences are one-sided and less accurate."""
+    loss = LogLoss((4, 9))
+    network, theta = network_and_theta(n_networks=1)
+    x, y, weights = data(loss, n_networks=1)
+    objective = Objective(network, loss, ALPHA[:1])
+
+    def value(flat):
+        return value_and_gradient(objective, flat[np.newaxis], x, y, weights)[0][0]
+
+    _, gradient = value_and_gradient(objective, theta, x, y, weights)
+    assert relative_error(gradient, approx_fprime(theta[0], value)[np.newaxis]) < 1e-5
+
+
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+@EVERY_LOSS
+@EVERY_DEPTH
+@WEIGHTED
+def test_value_is_weighted_mean_loss_plus_penalty(activation, loss, depth, weighted):
+    network, theta = network_and_theta(HIDDEN[depth], activation)
+    x, y, weights = data(loss)
+    weights = weights if weighted else np.ones_like(weights)
+    value, _ = value_and_gradient(
+        Objective(network, loss, ALPHA), theta, x, y, weights if weighted else None
+    )
+    for k in range(3):
+        z = naive_raw_scores(network, theta[k], x[k], activation)
+        losses = naive_losses(loss, z, y[k]).sum(axis=1)
+        squares = sum((W**2).sum() for W, _ in weights_and_biases(network, theta[k]))
+        expected = (weights[k] @ losses + ALPHA[k] / 2 * squares) / weights[k].sum()
+        np.testing.assert_allclose(value[k], expected, rtol=1e-12)
+
+
+@EVERY_LOSS
+def test_networks_in_a_stack_equal_each_alone(loss):
+    network, theta = network_and_theta()
+    x, y, weights = data(loss)
+    values, gradients = value_and_gradient(Objective(network, loss, ALPHA), theta, x, y, weights)
+    for k in range(3):
+        one = slice(k, k + 1)
+        alone = Objective(network, loss, ALPHA[one])
+        value, gradient = value_and_gradient(alone, theta[one], x[one], y[one], weights[one])
+        np.testing.assert_array_equal(values[one], value)
+        np.testing.assert_array_equal(gradients[one], gradient)
+
+
+def test_keep_is_the_objective_of_some_networks():
+    loss = SquaredError()
+    network, theta = network_and_theta()
+    x, y, weights = data(loss)
+    objective, mask = Objective(network, loss, ALPHA), np.array([True, False, True])
+    values, gradients = value_and_gradient(objective, theta, x, y, weights)
+    kept = value_and_gradient(objective.keep(mask), theta[mask], x[mask], y[mask], weights[mask])
+    np.testing.assert_array_equal(values[mask], kept[0])
+    np.testing.assert_array_equal(gradients[mask], kept[1])
+
+
+@pytest.mark.parametrize("make", [sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array])
+@EVERY_DEPTH
+def test_sparse_rows_equal_dense_rows(make, depth):
+    loss = LogLoss((4, 9))
+    network, theta = network_and_theta(HIDDEN[depth])
+    x, y, weights = data(loss)
+    x[x < 0.3] = 0
+    objective = Objective(network, loss, ALPHA)
+    dense = value_and_gradient(objective, theta, x, y, weights)
+    rows = SparseBlock([make(x_k) for x_k in x])
+    for from_sparse, from_dense in zip(
+        value_and_gradient(objective, theta, rows, y, weights), dense, strict=True
+    ):
+        np.testing.assert_allclose(from_sparse, from_dense, rtol=1e-12, atol=1e-14)
+
+
+@EVERY_LOSS
+def test_rows_of_weight_zero_change_nothing(loss):
+    network, theta = network_and_theta()
+    x, y, weights = data(loss)
+    padded = [np.concatenate([array, array[:, :2]], axis=1) for array in (x, y, weights)]
+    padded[2][:, -2:] = 0
+    objective = Objective(network, loss, ALPHA)
+    without = value_and_gradient(objective, theta, x, y, weights)
+    for a, b in zip(value_and_gradient(objective, theta, *padded), without, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-15)
+
+
+@EVERY_LOSS
+def test_block_without_weight_leaves_only_the_penalty(loss):
+    network, theta = network_and_theta()
+    x, y, weights = data(loss)
+    n_penalised = network.layout.n_penalised
+    value, gradient = value_and_gradient(Objective(network, loss, ALPHA), theta, x, y, 0 * weights)
+    np.testing.assert_allclose(value, ALPHA / 2 * (theta[:, :n_penalised] ** 2).sum(axis=1))
+    np.testing.assert_array_equal(gradient[:, :n_penalised], ALPHA[:, np.newaxis] * theta[:, :n_penalised])
+    np.testing.assert_array_equal(gradient[:, n_penalised:], 0)
+
+
+@EVERY_LOSS
+def test_integer_weights_equal_repeated_rows(loss):
+    network, theta = network_and_theta()
+    x, y, _ = data(loss)
+    times = np.array([1, 2, 3, 0, 1, 1, 5, 1, 2, 1, 1])
+    objective = Objective(network, loss, ALPHA)
+    weighted = value_and_gradient(objective, theta, x, y, np.tile(times.astype(float), (3, 1)))
+    repeated = value_and_gradient(objective, theta, *(np.repeat(a, times, axis=1) for a in (x, y)))
+    for a, b in zip(weighted, repeated, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
+
+
+@EVERY_LOSS
+def test_weights_of_one_equal_no_weights(loss):
+    network, theta = network_and_theta()
+    x, y, weights = data(loss)
+    objective = Objective(network, loss, ALPHA)
+    ones = value_and_gradient(objective, theta, x, y, np.ones_like(weights))
+    for a, b in zip(ones, value_and_gradient(objective, theta, x, y), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_biases_are_not_penalised():
+    network, theta = network_and_theta()
+    x, y, _ = data(SquaredError())
+    gradients = [
+        value_and_gradient(Objective(network, SquaredError(), alpha), theta, x, y)[1]
+        for alpha in (np.zeros(3), np.ones(3))
+    ]
+    difference = gradients[1] - gradients[0]
+    n_penalised = network.layout.n_penalised
+    np.testing.assert_allclose(difference[:, :n_penalised], theta[:, :n_penalised] / 11, rtol=1e-11)
+    np.testing.assert_array_equal(difference[:, n_penalised:], 0)
+
+
+@EVERY_LOSS
+def test_reported_squared_error_is_the_mean_over_outputs(loss):
+    network, theta = network_and_theta()
+    x, y, weights = data(loss)
+    view = network.layout.view
+    reported, minimised = [], []
+    for alpha in (np.zeros(3), ALPHA):
+        objective = Objective(network, loss, alpha)
+        terms = objective.empty_terms(3)
+        gradient = view(np.empty_like(theta))
+        objective.terms_and_gradient(view(theta), x, y, weights, terms, gradient)
+        reported.append(objective.value(terms, reported=True))
+        minimised.append(objective.value(terms))
+    divisor = N_OUTPUTS if isinstance(loss, SquaredError) else 1
+    np.testing.assert_allclose(reported[0], minimised[0] / divisor, rtol=1e-13)
+    penalties = [values[1] - values[0] for values in (reported, minimised)]
+    np.testing.assert_allclose(*penalties, rtol=1e-10, atol=1e-14)
+
+
+def test_terms_of_several_blocks_are_valued_at_once():
+    loss = SquaredError()
+    network, theta = network_and_theta()
+    objective = Objective(network, loss, ALPHA)
+    view = network.layout.view
+    terms, gradient = objective.empty_terms(2, 3), view(np.empty_like(theta))
+    expected = []
+    for i in range(2):
+        x, y, weights = data(loss, seed=i)
+        objective.terms_and_gradient(view(theta), x, y, weights, terms[i], gradient)
+        expected.append(value_and_gradient(objective, theta, x, y, weights)[0])
+    np.testing.assert_array_equal(objective.value(terms), expected)
+
+
+@EVERY_LOSS
+@EVERY_DEPTH
+def test_float32_is_close_to_float64(loss, depth):
+    network, theta = network_and_theta(HIDDEN[depth])
+    arrays = data(loss)
+    exact = value_and_gradient(Objective(network, loss, ALPHA), theta, *arrays)
+    objective = Objective(network, loss, ALPHA.astype(np.float32))
+    single = value_and_gradient(
+        objective, theta.astype(np.float32), *(array.astype(np.float32) for array in arrays)
+    )
+    assert single[0].dtype == single[1].dtype == np.float32
+    np.testing.assert_allclose(single[0], exact[0], rtol=1e-5)
+    assert (relative_error(single[1], exact[1]) < 1e-5).all()
+
+
+def test_inputs_are_not_written_into():
+    loss = LogLoss((4, 9))
+    network, theta = network_and_theta()
+    arrays = data(loss)
+    for array in (theta, *arrays):
+        array.flags.writeable = False
+    value_and_gradient(Objective(network, loss, ALPHA), theta, *arrays)
+
+
+def test_one_objective_serves_blocks_of_several_sizes():
+    loss = SquaredError()
+    network, theta = network_and_theta()
+    objective = Objective(network, loss, ALPHA)
+    for n_rows in (11, 2, 17, 11):
+        x, y, weights = data(loss, n_rows=n_rows)
+        fresh = value_and_gradient(Objective(network, loss, ALPHA), theta, x, y, weights)
+        for a, b in zip(value_and_gradient(objective, theta, x, y, weights), fresh, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_penalty_reaches_every_block_of_a_large_buffer():
+    """170 000 parameters per network are several blocks of the cache."""
+    network, theta = network_and_theta(hidden=(31, 4001))
+    x, y, _ = data(SquaredError())
+    gradients = [
+        value_and_gradient(Objective(network, SquaredError(), alpha), theta, x, y)[1]
+        for alpha in (np.zeros(3), ALPHA)
+    ]
+    n_penalised = network.layout.n_penalised
+    expected = ALPHA[:, np.newaxis] * theta / 11
+    expected[:, n_penalised:] = 0
+    np.testing.assert_allclose(gradients[1] - gradients[0], expected, rtol=1e-9, atol=1e-9)

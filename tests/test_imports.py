@@ -1,0 +1,118 @@
+"""Imports point one way only, and the engine knows numpy and scipy alone."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import skmlp
+
+ROOT = Path(skmlp.__file__).parent
+MODULES = {
+    ".".join(path.relative_to(ROOT.parent).with_suffix("").parts): path
+    for path in sorted(ROOT.rglob("*.py"))
+}
+ARROWS = {
+    "network": set(),
+    "training": {"network"},
+    "estimators": {"training", "network"},
+    "model_selection": {"estimators", "training", "network"},
+    "inspection": {"estimators", "training", "network"},
+}
+"""From each folder to those that it may import beside itself."""
+ENGINE = {"network", "training"}
+ENGINE_MAY_IMPORT = {"skmlp", "numpy", "scipy", *sys.stdlib_module_names}
+
+
+def imported(source, module):
+    """Return the dotted names that the ``source`` of a module imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parents = module.split(".")[: -node.level] if node.level else []
+            base = ".".join([*parents, *([node.module] if node.module else [])])
+            # "from skmlp import network" imports a module as well.
+            names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+    return names
+
+
+def forbidden(module, names):
+    """Return those of the imported ``names`` that ``module`` must not import."""
+    folder = module.split(".")[1]
+    wrong = set()
+    for name in names:
+        package, *rest = name.split(".")
+        if package == "skmlp":
+            allowed = not rest or rest[0] in {folder, *ARROWS[folder]} or rest[0] not in ARROWS
+            if folder in ENGINE:
+                allowed = bool(rest) and rest[0] in {folder, *ARROWS[folder]}
+        else:
+            allowed = folder not in ENGINE or package in ENGINE_MAY_IMPORT
+        if not allowed:
+            wrong.add(name)
+    return wrong
+
+
+IN_FOLDERS = [module for module, path in MODULES.items() if path.parent != ROOT]
+
+
+def test_every_folder_has_its_arrows():
+    assert {module.split(".")[1] for module in IN_FOLDERS} <= set(ARROWS)
+    assert {"network", "training", "estimators"} <= {module.split(".")[1] for module in IN_FOLDERS}
+
+
+@pytest.mark.parametrize("module", IN_FOLDERS)
+def test_imports_point_one_way(module):
+    assert forbidden(module, imported(MODULES[module].read_text(encoding="utf-8"), module)) == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("skmlp.network.losses", "import sklearn"),
+        ("skmlp.network.losses", "def f():\n    from sklearn.base import clone"),
+        ("skmlp.network.losses", "import skmlp"),
+        ("skmlp.network.losses", "from skmlp.training import batches"),
+        ("skmlp.network.losses", "from skmlp.estimators.classifier import MLPClassifier"),
+        ("skmlp.network.losses", "from ..training import batches"),
+        ("skmlp.network.losses", "from .. import training"),
+        ("skmlp.training.batches", "import pandas as pd"),
+        ("skmlp.training.batches", "import skmlp.estimators.classifier"),
+        ("skmlp.estimators.classifier", "from skmlp import inspection"),
+        ("skmlp.estimators.classifier", "import skmlp.model_selection"),
+        ("skmlp.inspection.display", "from skmlp.model_selection import search"),
+    ],
+)
+def test_a_wrong_arrow_is_found(module, source):
+    assert forbidden(module, imported(source, module))
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("skmlp.network.losses", "from __future__ import annotations\nimport numpy as np, scipy.special"),
+        ("skmlp.network.losses", "from . import arrays\nfrom .arrays import Array"),
+        ("skmlp.training.batches", "from skmlp.network.arrays import Array\nfrom .result import State"),
+        ("skmlp.estimators.classifier", "import sklearn\nfrom skmlp.training import batches"),
+        ("skmlp.inspection.display", "import matplotlib\nfrom skmlp.estimators import classifier"),
+    ],
+)
+def test_a_right_arrow_is_allowed(module, source):
+    assert forbidden(module, imported(source, module)) == set()
+
+
+def modules_after(program):
+    """Return the top-level packages that a fresh interpreter has imported after ``program``."""
+    report = "print(*{name.partition('.')[0] for name in sys.modules})"
+    command = [sys.executable, "-c", f"import sys\n{program}\n{report}"]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_skmlp_imports_no_package_that_scikit_learn_does_not():
+    """scikit-learn itself imports pandas if it is there."""
+    more = modules_after("import skmlp") - modules_after("import sklearn.neural_network")
+    assert more - set(sys.stdlib_module_names) == {"skmlp"}

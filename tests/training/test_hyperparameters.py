@@ -1,0 +1,43 @@
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from skmlp.training.hyperparameters import cast_columns, kept, stacked
+
+
+@dataclass(frozen=True)
+class Choice:
+    rate: float = 0.5
+    decay: float = 0.25
+    flag: bool = True
+
+
+@pytest.mark.parametrize("n_networks", [1, 3])
+def test_equal_members_stay_plain_numbers(n_networks):
+    assert stacked([Choice(0.1)] * n_networks) == Choice(0.1)
+
+
+def test_fields_that_differ_become_columns():
+    choice = stacked([Choice(0.5), Choice(0.25), Choice(0.5)])
+    assert choice.rate.dtype == float
+    np.testing.assert_array_equal(choice.rate, [[0.5], [0.25], [0.5]])
+    assert (choice.decay, choice.flag) == (0.25, True)
+
+
+def test_kept_takes_the_columns_of_some_networks():
+    choice = stacked([Choice(rate, flag=False) for rate in (0.1, 0.2, 0.3)])
+    some = kept(choice, np.array([True, False, True]))
+    np.testing.assert_array_equal(some.rate, [[0.1], [0.3]])
+    assert (some.decay, some.flag) == (0.25, False)
+
+
+def test_kept_leaves_plain_numbers_alone():
+    assert kept(Choice(0.1), np.array([True, False])) == Choice(0.1)
+
+
+def test_columns_are_cast_and_plain_numbers_are_not():
+    column, number = cast_columns((np.array([[0.1], [0.2]]), 0.1), np.dtype("float32"))
+    assert column.dtype == np.float32
+    np.testing.assert_array_equal(column, np.float32([[0.1], [0.2]]))
+    assert (type(number), number) == (float, 0.1)

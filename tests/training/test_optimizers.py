@@ -1,0 +1,160 @@
+"""Each optimizer against the algorithm as its paper states it, written down again without folding."""
+
+import pickle
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from skmlp.training.hyperparameters import cast_columns, kept, stacked
+from skmlp.training.optimizers import OPTIMIZERS, SGD, Adam
+
+N_STEPS, P = 50, 7
+CURVATURE = np.linspace(0.1, 3, P)
+TARGET = np.linspace(-1, 2, P)
+START = np.linspace(2, -3, P)
+RATE = 0.05
+
+
+def slope(theta, t):
+    """Return the gradient of a bowl that sways with t; it does not vanish for long."""
+    return CURVATURE * (theta - TARGET) + np.sin(t + np.arange(P))
+
+
+def run(optimizer, rate=RATE, n_steps=N_STEPS, dtype="float64", block=P):
+    """Return theta after each step; rate and the optimizer's fields may be columns."""
+    n_networks = len(rate) if np.ndim(rate) else 1
+    theta = np.repeat(START[np.newaxis], n_networks, axis=0).astype(dtype)
+    moments = np.zeros((optimizer.n_moments, *theta.shape), dtype=dtype)
+    path = []
+    for t in range(1, n_steps + 1):
+        gradient = slope(theta.astype(float), t).astype(dtype)
+        constants = cast_columns(optimizer.constants(rate, t), theta.dtype)
+        for start in range(0, P, block):
+            columns = np.s_[:, start : start + block]
+            parts = tuple(moment[columns] for moment in moments)
+            optimizer.update(theta[columns], gradient[columns], parts, constants)
+        path.append(theta.copy())
+    return np.array(path)
+
+
+def momentum_path(optimizer):
+    """Classical momentum [Polyak 1964]: v <- mu v - rate f'(theta); theta <- theta + v."""
+    theta, v, path = START, np.zeros(P), []
+    for t in range(1, N_STEPS + 1):
+        v = optimizer.momentum * v - RATE * slope(theta, t)
+        theta = theta + v
+        path.append(theta)
+    return path
+
+
+def nesterov_path(optimizer):
+    """Nesterov's momentum [Sutskever et al. 2013, eq. 3 to 4]; returns the points of the gradient."""
+    theta, v, path = START, np.zeros(P), []
+    for t in range(1, N_STEPS + 1):
+        v = optimizer.momentum * v - RATE * slope(theta + optimizer.momentum * v, t)
+        theta = theta + v
+        path.append(theta + optimizer.momentum * v)
+    return path
+
+
+def adam_path(optimizer):
+    """Adam [Kingma & Ba 2015, algorithm 1, with alpha_t of the end of section 2]."""
+    theta, m, v, path = START, np.zeros(P), np.zeros(P), []
+    for t in range(1, N_STEPS + 1):
+        g = slope(theta, t)
+        m = optimizer.beta_1 * m + (1 - optimizer.beta_1) * g
+        v = optimizer.beta_2 * v + (1 - optimizer.beta_2) * g**2
+        alpha_t = RATE * np.sqrt(1 - optimizer.beta_2**t) / (1 - optimizer.beta_1**t)
+        theta = theta - alpha_t * m / (np.sqrt(v) + optimizer.epsilon)
+        path.append(theta)
+    return path
+
+
+PAPERS = [
+    (SGD(0.0, nesterov=False), momentum_path),
+    (SGD(0.9, nesterov=False), momentum_path),
+    (SGD(0.0, nesterov=True), nesterov_path),
+    (SGD(0.9, nesterov=True), nesterov_path),
+    (SGD(1.0, nesterov=True), nesterov_path),
+    (Adam(), adam_path),
+    (Adam(beta_1=0.0), adam_path),
+    (Adam(beta_2=0.0, epsilon=0.1), adam_path),
+    (Adam(0.5, 0.7, 0.1), adam_path),
+]
+FIELDS = [
+    (SGD(), {"momentum": 0.8}),
+    (SGD(), {"nesterov": False}),
+    (Adam(), {"beta_1": 0.8}),
+    (Adam(), {"beta_2": 0.99}),
+    (Adam(), {"epsilon": 1e-2}),
+]
+STACKS = [
+    [SGD(0.5), SGD(0.9), SGD(0.0)],
+    [SGD(0.5, nesterov=False), SGD(0.9, nesterov=False), SGD(0.0, nesterov=False)],
+    [Adam(0.5), Adam(0.9), Adam(0.0)],
+    [Adam(beta_2=0.9), Adam(beta_2=0.999), Adam(beta_2=0.99)],
+    [Adam(epsilon=1e-1), Adam(epsilon=1e-8), Adam(epsilon=1e-3)],
+    [Adam(), Adam(), Adam()],
+]
+
+
+def test_every_optimizer_and_field_is_tested_here():
+    assert {type(optimizer) for optimizer, _ in PAPERS} == set(OPTIMIZERS.values())
+    tested = {(type(optimizer), name) for optimizer, change in FIELDS for name in change}
+    assert tested == {(cls, field.name) for cls in OPTIMIZERS.values() for field in fields(cls)}
+
+
+def test_names_in_the_table_are_those_of_the_optimizers():
+    assert all(optimizer.name == name for name, optimizer in OPTIMIZERS.items())
+
+
+@pytest.mark.parametrize(("optimizer", "paper"), PAPERS, ids=[repr(optimizer) for optimizer, _ in PAPERS])
+@pytest.mark.parametrize(("dtype", "atol"), [("float64", 1e-12), ("float32", 1e-4)])
+def test_path_is_that_of_the_paper(optimizer, paper, dtype, atol):
+    np.testing.assert_allclose(run(optimizer, dtype=dtype)[:, 0], paper(optimizer), rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize(("optimizer", "change"), FIELDS, ids=[str(change) for _, change in FIELDS])
+def test_every_field_changes_the_path(optimizer, change):
+    changed = type(optimizer)(**change)
+    assert np.abs(run(changed)[-1] - run(optimizer)[-1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("optimizer", [cls() for cls in OPTIMIZERS.values()], ids=OPTIMIZERS)
+def test_learning_rate_changes_the_path(optimizer):
+    assert np.abs(run(optimizer, rate=2 * RATE)[-1] - run(optimizer)[-1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("optimizer", [cls() for cls in OPTIMIZERS.values()], ids=OPTIMIZERS)
+def test_first_step_of_rate_zero_moves_nothing(optimizer):
+    np.testing.assert_array_equal(run(optimizer, rate=0.0, n_steps=1)[0, 0], START)
+
+
+@pytest.mark.parametrize("optimizers", STACKS, ids=[repr(stack[0]) for stack in STACKS])
+@pytest.mark.parametrize("block", [1, 3])
+def test_blocks_do_not_matter(optimizers, block):
+    optimizer, rate = stacked(optimizers), np.array([[0.1], [0.05], [0.02]])
+    np.testing.assert_array_equal(run(optimizer, rate, block=block), run(optimizer, rate))
+
+
+@pytest.mark.parametrize("optimizers", STACKS, ids=[repr(stack[0]) for stack in STACKS])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_networks_of_different_hyperparameters_move_as_each_alone(optimizers, dtype):
+    rates = np.array([0.1, 0.05, 0.02])
+    together = run(stacked(optimizers), rates[:, np.newaxis], dtype=dtype)
+    for k, optimizer in enumerate(optimizers):
+        alone = run(optimizer, rates[k].item(), dtype=dtype)
+        np.testing.assert_array_equal(together[:, k], alone[:, 0])
+
+
+@pytest.mark.parametrize("optimizers", STACKS, ids=[repr(stack[0]) for stack in STACKS])
+def test_kept_networks_move_as_before(optimizers):
+    optimizer, rate = stacked(optimizers), np.array([[0.1], [0.05], [0.02]])
+    mask = np.array([True, False, True])
+    np.testing.assert_array_equal(run(kept(optimizer, mask), rate[mask]), run(optimizer, rate)[:, mask])
+
+
+@pytest.mark.parametrize("optimizer", [optimizer for optimizer, _ in PAPERS], ids=repr)
+def test_pickles_to_an_equal_one(optimizer):
+    assert pickle.loads(pickle.dumps(optimizer)) == optimizer

@@ -1,0 +1,446 @@
+"""A stack equals its members: whatever happens to one network, the others do not feel it."""
+
+import copy
+import tracemalloc
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from skmlp.network.losses import BinaryLogLoss, LogLoss, Poisson, SquaredError
+from skmlp.training.optimizers import SGD, Adam
+from skmlp.training.result import Monitor
+from skmlp.training.schedules import Adaptive, Constant, InverseScaling
+from skmlp.training.stopping import StopReason
+from tests.network.problems import naive_losses, naive_raw_scores
+from tests.training.problems import Member, N, Training, X, train
+
+ADAM = [
+    Member(2, 0.01, 0.1, 0.0, Adam(0.9, 0.999)),
+    Member(3, 0.03, 0.0, 0.1, Adam(0.5, 0.99)),
+    Member(5, 0.002, 2.0, 0.01, Adam(0.0, 0.9, 1e-3)),
+]
+NESTEROV = [
+    replace(member, optimizer=SGD(momentum)) for member, momentum in zip(ADAM, (0.9, 0.5, 0.0), strict=True)
+]
+MOMENTUM = [replace(member, optimizer=replace(member.optimizer, nesterov=False)) for member in NESTEROV]
+STACKS = {"adam": ADAM, "nesterov": NESTEROV, "momentum": MOMENTUM}
+EVERY_STACK = pytest.mark.parametrize("members", STACKS.values(), ids=STACKS)
+SCHEDULES = [Constant(), InverseScaling(0.3), Adaptive()]
+EVERY_SCHEDULE = pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
+
+FOLDS = [tuple(range(40)), tuple(range(13, 53)), (*range(20), *range(33, 53))]  # 40 rows each
+UNEQUAL = [tuple(range(39)), tuple(range(12, 53)), tuple(range(13, 53))]  # 39, 41 and 40 rows
+SAMPLE_WEIGHT = np.random.default_rng(7).uniform(0.5, 2, size=N)
+
+OPTIONS = {
+    "defaults": {},
+    "one output": {"n_outputs": 1},
+    "poisson": {"loss": Poisson()},
+    "yes or no": {"loss": BinaryLogLoss()},
+    "classes": {"loss": LogLoss((2,))},
+    "relu": {"activation": "relu"},
+    "float32": {"dtype": "float32"},
+    "sparse": {"make": sparse.csr_matrix},
+    "weighted": {"sample_weight": SAMPLE_WEIGHT},
+    "batches of one": {"batch_size": 1, "max_iter": 3},
+    "one batch": {"batch_size": N},
+    "one batch, one output": {"batch_size": N, "n_outputs": 1},
+    "binary, relu": {"n_outputs": 1, "activation": "relu", "loss": BinaryLogLoss()},
+    "unshuffled": {"shuffle": False},
+    "impatient": {"patience": 1, "max_iter": 29},
+    "impatient, adaptive": {"patience": 1, "max_iter": 29, "schedule": Adaptive()},
+    "invscaling": {"schedule": InverseScaling(0.3)},
+}
+
+
+def assert_equal_states(state, others, **tolerance):
+    """Assert that each row of ``state`` is the only row of one of the ``others``."""
+    for k, other in enumerate(others):
+        for field in fields(state):
+            axis = 1 if field.name == "moments" else 0
+            row = getattr(state, field.name).take([k], axis=axis)
+            np.testing.assert_allclose(row, getattr(other, field.name), err_msg=field.name, **tolerance)
+
+
+def assert_stack_equals_members(members, rtol=0.0, atol=0.0, **options):
+    together = train(*members, **options)
+    alone = [train(member, **options) for member in members]
+    for k, one in enumerate(alone):
+        assert together.reasons[k] is one.reasons[0]
+        curves = together.loss_curves[k], one.loss_curves[0]
+        np.testing.assert_allclose(*curves, rtol=rtol, atol=atol)
+        np.testing.assert_allclose(together.theta[k], one.theta[0], rtol=rtol, atol=atol)
+    assert_equal_states(together.state, [one.state for one in alone], rtol=rtol, atol=atol)
+    return together
+
+
+class Recorder(Monitor):
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.epochs, self.thetas, self.begun = [], [], []
+
+    def begin(self, index):
+        self.begun.append(index)
+
+    def end(self, epoch):
+        self.epochs.append(epoch)
+        self.thetas.append(epoch.theta.copy())
+        return False
+
+
+class Leaver(Monitor):
+    """Asks to stop, or raises, in epoch 4."""
+
+    def __init__(self, error=None, where="end"):
+        self.error, self.where = error, where
+
+    def _act(self, index, where):
+        if index == 4 and where == self.where:
+            if self.error is not None:
+                raise self.error
+            return True
+        return False
+
+    def begin(self, index):
+        self._act(index, "begin")
+
+    def end(self, epoch):
+        return self._act(epoch.index, "end")
+
+
+# A stack equals its members
+
+
+@EVERY_STACK
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_stack_equals_its_members_bit_for_bit(members, options):
+    assert_stack_equals_members(members, **options)
+
+
+@EVERY_STACK
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_folds_of_equal_size_equal_each_alone_bit_for_bit(members, options):
+    members = [replace(member, rows=rows) for member, rows in zip(members, FOLDS, strict=True)]
+    assert_stack_equals_members(
+        members, **{**options, "batch_size": min(40, options.get("batch_size", 17))}
+    )
+
+
+@EVERY_STACK
+@pytest.mark.parametrize("n_outputs", [1, 2])
+@pytest.mark.parametrize("options", [{}, {"sample_weight": SAMPLE_WEIGHT}, {"make": sparse.csr_matrix}])
+def test_folds_of_unequal_size_equal_each_alone_to_rounding(members, n_outputs, options):
+    members = [replace(member, rows=rows) for member, rows in zip(members, UNEQUAL, strict=True)]
+    assert_stack_equals_members(members, rtol=1e-11, atol=1e-12, n_outputs=n_outputs, **options)
+
+
+@pytest.mark.parametrize("field", ["seed", "rate", "alpha", "tol", "optimizer", "rows"])
+def test_each_member_has_its_own(field):
+    """What the stacks above differ in does matter, and one network differing in it is enough."""
+    other = replace(ADAM[1], rows=FOLDS[1])
+    members = [Member(rows=FOLDS[0]), replace(Member(rows=FOLDS[0]), **{field: getattr(other, field)})]
+    result = train(*members, patience=0, max_iter=59)
+    assert len(result.loss_curves[0]) > 1
+    assert np.abs(result.theta[0] - result.theta[1]).max() > 1e-3
+    assert_stack_equals_members(members, patience=0, max_iter=59)
+
+
+def test_dropping_networks_of_unequal_folds_changes_nothing():
+    tols = [1e9, 0.0, -np.inf]
+    members = [
+        replace(member, rows=rows, tol=tol) for member, rows, tol in zip(ADAM, UNEQUAL, tols, strict=True)
+    ]
+    result = assert_stack_equals_members(members, patience=2, rtol=1e-11, atol=1e-12)
+    assert len(result.loss_curves[0]) < len(result.loss_curves[2])
+
+
+# What one network's training is
+
+
+@EVERY_STACK
+@pytest.mark.parametrize("sample_weight", [None, SAMPLE_WEIGHT], ids=["unweighted", "weighted"])
+def test_an_epoch_is_one_step_per_batch_in_the_order_of_the_random_stream(members, sample_weight):
+    member = members[0]
+    training = Training([member], sample_weight=sample_weight, max_iter=3)
+    theta, random_state = training.state.theta.copy(), copy.deepcopy(training.random_states[0])
+    result = training.run()
+
+    view = training.network.layout.view
+    moments = np.zeros((training.optimizer.n_moments, *theta.shape))
+    gradient, order, losses, t = view(np.empty_like(theta)), np.arange(N), [], 0
+    for _ in range(3):
+        permutation = np.arange(N)
+        random_state.shuffle(permutation)
+        order, loss = order[permutation], 0.0
+        for start in range(0, N, 17):
+            rows, t = order[start : start + 17], t + 1
+            weights = None if sample_weight is None else sample_weight[np.newaxis, rows]
+            terms = training.objective.empty_terms(1)
+            training.objective.terms_and_gradient(
+                view(theta), X[np.newaxis, rows], training.y[np.newaxis, rows], weights, terms, gradient
+            )
+            loss += len(rows) * training.objective.value(terms, reported=True)[0] / N
+            constants = training.optimizer.constants(member.rate, t)
+            training.optimizer.update(theta, gradient.flat, tuple(moments), constants)
+        losses.append(loss)
+    np.testing.assert_allclose(result.theta, theta, rtol=1e-12)
+    np.testing.assert_allclose(result.loss_curves[0], losses, rtol=1e-12)
+
+
+@pytest.mark.parametrize("loss", [SquaredError(), LogLoss((2,))], ids=["squared_error", "log_loss"])
+def test_loss_curve_is_the_loss_that_scikit_learn_reports(loss):
+    """At rate zero and without penalty it is the mean loss, over the outputs too for squared error."""
+    training = Training([Member(rate=0.0, alpha=0.0)], loss=loss, max_iter=3)
+    z = naive_raw_scores(training.network, training.state.theta[0], X, "tanh")
+    losses = naive_losses(loss, z, training.y)
+    expected = losses.mean() if isinstance(loss, SquaredError) else losses.sum(axis=1).mean()
+    np.testing.assert_allclose(training.run().loss_curves[0], [expected] * 3, rtol=1e-12)
+
+
+@EVERY_STACK
+def test_training_lowers_the_loss(members):
+    for curve in train(*members, max_iter=101).loss_curves:
+        assert curve[-1] < 0.95 * curve[0]
+
+
+def test_no_epochs_leave_the_start():
+    training = Training(ADAM, max_iter=0)
+    start = training.state.theta.copy()
+    result = training.run()
+    np.testing.assert_array_equal(result.theta, start)
+    assert result.loss_curves == [[], [], []]
+
+
+def test_invscaling_counts_samples_and_adaptive_waits_for_a_plateau():
+    rates = {
+        type(schedule): train(ADAM[0], schedule=schedule, max_iter=2).state.rate[0]
+        for schedule in SCHEDULES
+    }
+    assert rates == {
+        Constant: 0.01,
+        InverseScaling: pytest.approx(0.01 / (2 * N + 1) ** 0.3, rel=1e-12),
+        Adaptive: 0.01,
+    }
+
+
+# When it ends
+
+
+def test_networks_that_stop_early_leave_and_the_others_go_on():
+    members = [replace(member, tol=tol) for member, tol in zip(ADAM, (-np.inf, 1e9, 0.01), strict=True)]
+    result = assert_stack_equals_members(members, patience=3, max_iter=59)
+    lengths = [len(curve) for curve in result.loss_curves]
+    assert lengths[0] == 59
+    assert lengths[1] == 1 + 4  # the first epoch always is an improvement
+    assert 5 < lengths[2] < 59
+    none = StopReason.NO_IMPROVEMENT
+    assert result.reasons == [StopReason.MAX_ITER, none, none]
+
+
+def test_a_network_that_diverges_leaves_its_neighbours_alone():
+    members = [ADAM[0], replace(NESTEROV[1], optimizer=Adam(), rate=1e300), ADAM[2]]
+    result = assert_stack_equals_members(members)
+    assert result.reasons == [StopReason.MAX_ITER, StopReason.DIVERGED, StopReason.MAX_ITER]
+    assert len(result.loss_curves[1]) < 3
+    assert np.isfinite(result.theta[[0, 2]]).all()
+
+
+def test_rows_held_out_cannot_make_a_network_diverge():
+    """The loss of row 0 is infinite; neither network is trained on it, and the second one is padded."""
+    rows = X.copy()
+    rows[0] = 1e300
+    members = [Member(rows=tuple(range(1, 42))), Member(rows=tuple(range(2, 42)))]
+    result = train(*members, activation="identity", make=lambda _: rows)
+    assert result.reasons == [StopReason.MAX_ITER] * 2
+
+
+def test_adaptive_rates_fall_by_five_per_plateau_and_then_training_stops():
+    recorder = Recorder()
+    members = [Member(rate=1e-5, tol=1e9), Member(rate=1e-4, tol=1e9), Member(rate=1e-4, tol=-np.inf)]
+    result = train(*members, schedule=Adaptive(), patience=1, max_iter=23, monitor=recorder)
+    lowered = [(epoch.index, epoch.new_rate) for epoch in recorder.epochs if epoch.new_rate]
+    assert [index for index, _ in lowered] == [2, 4, 6]
+    assert lowered[0][1] == pytest.approx({0: 2e-6, 1: 2e-5})
+    assert lowered[1][1] == pytest.approx({0: 4e-7, 1: 4e-6})
+    assert lowered[2][1] == pytest.approx({1: 8e-7})  # 0 is stopped
+    assert [len(curve) for curve in result.loss_curves] == [7, 9, 23]
+
+
+@pytest.fixture
+def small_scores():
+    """A validation score that is best after epoch 2 + k in network k."""
+    calls = []
+
+    def validate(theta, networks):
+        calls.append(theta.copy())
+        return np.array([-abs(len(calls) - 3 - k) / 10 for k in networks])
+
+    validate.calls = calls
+    return validate
+
+
+def test_validation_keeps_the_best_parameters(small_scores):
+    result = train(*ADAM, validate=small_scores, max_iter=11)
+    for k in range(3):
+        np.testing.assert_array_equal(result.theta[k], small_scores.calls[2 + k][k])
+        assert np.argmax(result.score_curves[k]) == 2 + k
+        assert result.state.best[k] == 0
+    np.testing.assert_array_equal(result.state.theta, small_scores.calls[-1])
+
+
+def test_scores_decide_when_to_stop_and_not_the_loss(small_scores):
+    members = [replace(member, tol=0.0, rate=1e-4) for member in ADAM]
+    result = train(*members, validate=small_scores, max_iter=31, patience=4)
+    assert [len(curve) for curve in result.score_curves] == [3 + k + 5 for k in range(3)]
+    assert result.reasons == [StopReason.NO_IMPROVEMENT] * 3
+    for k in range(3):
+        np.testing.assert_array_equal(result.theta[k], small_scores.calls[2 + k][k])
+
+
+def test_scores_that_are_not_numbers_are_no_improvement():
+    result = train(*ADAM, validate=lambda theta, networks: np.full(len(theta), np.nan), patience=2)
+    assert [len(curve) for curve in result.score_curves] == [3, 3, 3]
+
+
+@EVERY_STACK
+def test_a_stack_with_validation_equals_its_members(members):
+    held_out = X[:11]
+
+    def validate(theta, networks):
+        network = training.network
+        z = network.raw_scores(network.layout.view(theta).layers, held_out)
+        return -np.square(z - training.y[:11]).mean(axis=(1, 2))
+
+    training = Training(members, validate=validate, patience=2, max_iter=37)
+    together = training.run()
+    for k, member in enumerate(members):
+        alone = train(member, validate=validate, patience=2, max_iter=37)
+        assert together.score_curves[k] == alone.score_curves[0]
+        np.testing.assert_array_equal(together.theta[k], alone.theta[0])
+
+
+# Who watches
+
+
+def test_monitor_is_told_of_every_epoch():
+    recorder = Recorder()
+    members = [replace(member, tol=tol) for member, tol in zip(ADAM, (-np.inf, 1e9, 1e9), strict=True)]
+    result = train(*members, patience=2, max_iter=7, monitor=recorder)
+    assert recorder.begun == [epoch.index for epoch in recorder.epochs] == list(range(7))
+    assert [epoch.networks.tolist() for epoch in recorder.epochs] == [[0, 1, 2]] * 4 + [[0]] * 3
+    assert recorder.epochs[3].stopped == dict.fromkeys((1, 2), StopReason.NO_IMPROVEMENT)
+    assert recorder.epochs[-1].stopped == {0: StopReason.MAX_ITER}
+    assert [epoch.loss[0] for epoch in recorder.epochs] == result.loss_curves[0]
+    np.testing.assert_array_equal(recorder.thetas[3][1:], result.theta[1:])
+    np.testing.assert_array_equal(recorder.thetas[-1], result.theta[:1])
+
+
+def test_watching_changes_nothing():
+    np.testing.assert_array_equal(train(*ADAM, monitor=Recorder()).theta, train(*ADAM).theta)
+
+
+def test_monitor_can_stop_all_training():
+    result = train(*ADAM, monitor=Leaver())
+    assert result.reasons == [StopReason.CALLBACK] * 3
+    np.testing.assert_array_equal(result.theta, train(*ADAM, max_iter=5).theta)
+
+
+def test_reason_of_a_network_that_stops_by_itself_is_kept_when_a_monitor_stops_the_rest():
+    members = [ADAM[0], replace(ADAM[1], tol=1e9)]
+    result = train(*members, patience=3, monitor=Leaver())
+    assert result.reasons == [StopReason.CALLBACK, StopReason.NO_IMPROVEMENT]
+
+
+@pytest.mark.parametrize(("where", "n_epochs"), [("begin", 4), ("end", 5)])
+def test_interruption_keeps_the_latest_parameters(where, n_epochs):
+    result = train(*ADAM, monitor=Leaver(KeyboardInterrupt(), where))
+    assert result.reasons == [StopReason.INTERRUPTED] * 3
+    assert [len(curve) for curve in result.loss_curves] == [n_epochs] * 3
+    np.testing.assert_array_equal(result.theta, train(*ADAM, max_iter=n_epochs).theta)
+
+
+def test_interruption_keeps_the_best_parameters_with_validation(small_scores):
+    result = train(*ADAM, validate=small_scores, monitor=Leaver(KeyboardInterrupt()))
+    for k in range(3):
+        np.testing.assert_array_equal(result.theta[k], small_scores.calls[min(2 + k, 4)][k])
+
+
+def test_interruption_leaves_networks_that_had_stopped_as_they_were():
+    members = [ADAM[0], replace(ADAM[1], tol=1e9)]
+    result = train(*members, patience=1, monitor=Leaver(KeyboardInterrupt()))
+    assert result.reasons == [StopReason.INTERRUPTED, StopReason.NO_IMPROVEMENT]
+
+
+def test_other_errors_of_a_monitor_are_raised():
+    with pytest.raises(RuntimeError, match="no"):
+        train(*ADAM, monitor=Leaver(RuntimeError("no")))
+
+
+# How it goes on
+
+
+@EVERY_STACK
+@EVERY_SCHEDULE
+def test_two_halves_equal_one_run(members, schedule):
+    """The state, the batches' order and the random streams are all there is to training."""
+    options = {"schedule": schedule, "patience": 2}
+    members = [replace(member, tol=0.3 if schedule == Adaptive() else -np.inf) for member in members]
+    expected = train(*members, max_iter=12, **options)
+    training = Training(members, **options)
+    first = training.solver(max_iter=5).train(training.state)
+    second = training.solver(max_iter=7).train(first.state)
+    np.testing.assert_array_equal(second.theta, expected.theta)
+    halves = [a + b for a, b in zip(first.loss_curves, second.loss_curves, strict=True)]
+    assert halves == expected.loss_curves
+    for field in fields(expected.state):
+        np.testing.assert_array_equal(
+            getattr(second.state, field.name), getattr(expected.state, field.name), field.name
+        )
+
+
+def test_state_is_overwritten_and_returned():
+    training = Training(ADAM)
+    result = training.run()
+    assert result.state is training.state
+    np.testing.assert_array_equal(training.state.theta, result.theta)
+    np.testing.assert_array_equal(training.state.samples_seen, 13 * N)
+    np.testing.assert_array_equal(training.state.step, 13 * 4)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_float32_stays_float32(dtype):
+    result = train(*ADAM, dtype=dtype, schedule=InverseScaling())
+    assert result.theta.dtype == result.state.moments.dtype == dtype
+
+
+def test_float32_is_close_to_float64():
+    np.testing.assert_allclose(train(*ADAM, dtype="float32").theta, train(*ADAM).theta, rtol=0, atol=1e-4)
+
+
+def test_hot_loop_keeps_and_makes_no_arrays(monkeypatch):
+    """After the first epoch nothing is made that is as large as a hidden layer on a batch."""
+    monkeypatch.setattr("tests.training.problems.HIDDEN", (10_007,))
+    memory = []
+
+    class Watcher(Monitor):
+        def begin(self, index):
+            tracemalloc.reset_peak()
+            memory.append([tracemalloc.get_traced_memory()[0]])
+
+        def end(self, epoch):
+            memory[-1].append(tracemalloc.get_traced_memory()[1])
+
+    training = Training(ADAM, max_iter=5, monitor=Watcher())
+    tracemalloc.start()
+    try:
+        training.run()
+    finally:
+        tracemalloc.stop()
+    layer_on_a_batch = 3 * 17 * 10_007 * 8
+    peaks = [peak - before for before, peak in memory]
+    assert peaks[0] > layer_on_a_batch
+    assert max(peaks[1:]) < layer_on_a_batch / 10
+    assert memory[-1][0] - memory[1][0] < layer_on_a_batch / 1000
