@@ -1,0 +1,68 @@
+"""Configuration of the documentation: ``sphinx-build -W -b html docs docs/_build``."""
+
+import logging
+
+from docutils import nodes
+from docutils.utils.math import latex2mathml
+
+import skmlp
+
+project = "skmlp"
+author = "The skmlp developers"
+copyright = author
+version = release = skmlp.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
+exclude_patterns = ["_build"]
+templates_path = ["_templates"]
+
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+math_eqref_format = "({number})"
+html_math_renderer = "mathml"
+
+autosummary_generate = True
+autodoc_typehints = "none"  # numpydoc's sections name the types
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False  # the templates list them
+numpydoc_class_members_toctree = False
+add_module_names = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"skmlp {version}"
+html_static_path = ["_static"]
+html_css_files = ["skmlp.css"]
+html_show_sourcelink = False
+html_theme_options = {"navigation_with_keys": False, "show_prev_next": False}
+html_sidebars = {"**": []}
+
+# The benchmark tables are not there before they are measured: a toctree without them is no error.
+logging.getLogger("sphinx.sphinx.directives.other").addFilter(
+    lambda record: getattr(record, "subtype", None) != "empty_glob"
+)
+
+
+def visit_math(translator, node):
+    """Write an inline formula as MathML, which browsers show without a script."""
+    translator.body.append(latex2mathml.tex2mathml(node.astext()))
+    raise nodes.SkipNode
+
+
+def visit_math_block(translator, node):
+    """Write a displayed formula with its number, to which references link."""
+    number = f'<span class="eqno">({node["number"]})</span>' if node["number"] else ""
+    label = f' id="equation-{nodes.make_id(node["label"])}"' if node["label"] else ""
+    formula = latex2mathml.tex2mathml(node.astext(), as_block=True)
+    translator.body.append(f'<div class="math-display"{label}>{number}{formula}</div>\n')
+    raise nodes.SkipNode
+
+
+def strip_examples(app, docname, source):
+    """Take the empty line off the end of each example, which doctest needs and readers do not."""
+    source[0] = source[0].replace("\n\n```\n", "\n```\n")
+
+
+def setup(app):
+    """Register what is above."""
+    app.connect("source-read", strip_examples)
+    app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))

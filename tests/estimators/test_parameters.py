@@ -1,0 +1,287 @@
+"""Every constructor parameter: what it refuses, that it matters, and that it is documented."""
+
+import inspect
+import re
+
+import numpy as np
+import pytest
+import sklearn.neural_network
+from sklearn.base import clone
+
+from skmlp import MLPClassifier, MLPRegressor
+from skmlp.estimators.parameters import PARAMETERS
+from skmlp.network.activations import ACTIVATIONS
+
+from .data import TASKS
+from .state import stays_as_it_was
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+CLASSES = [MLPClassifier, MLPRegressor]
+TASK = TASKS["regression"]
+SMALL = {"hidden_layer_sizes": (5,), "max_iter": 3}
+
+WRONG = {
+    "hidden_layer_sizes": [0, -1, (3, 0), (3, -2), 2.5, (2.5,), "ten", None, (3, "4"), True, ((3,), 4)],
+    "activation": ["gelu?", "", None, 1, np.tanh, ["relu"]],
+    "loss": ["absolute", None, 0],
+    "solver": ["newton", "Adam", None, 0],
+    "alpha": [-1e-9, np.nan, np.inf, "0.1", None, [0.1], True],
+    "batch_size": [0, -3, 2.0, "all", None, True, np.nan],
+    "learning_rate": ["linear", None, 0.1],
+    "learning_rate_init": [0, -0.1, np.nan, np.inf, "0.1", None],
+    "power_t": [-0.5, np.nan, np.inf, "0.5", None],
+    "max_iter": [0, -1, 2.0, np.inf, "10", None, True],
+    "shuffle": [None, "yes", 0, 1.0],
+    "random_state": [-1, 0.5, "seed", (1, 2), np.random.default_rng(0)],
+    "tol": [-1e-9, np.nan, np.inf, "0", None],
+    "verbose": [-1, 0.5, "yes", None],
+    "warm_start": [None, "yes", 1],
+    "momentum": [-0.1, 1.1, np.nan, "0.9", None],
+    "nesterovs_momentum": [None, "yes", 1],
+    "early_stopping": [None, "yes", 1],
+    "validation_fraction": [-0.1, 1.0, 1.5, np.nan, "0.1", None, 3],
+    "beta_1": [-0.1, 1.0, np.nan, "0.9", None],
+    "beta_2": [-0.1, 1.0, np.nan, "0.9", None],
+    "epsilon": [0, -1e-8, np.nan, np.inf, "0", None],
+    "n_iter_no_change": [0, -1, 2.5, np.nan, "10", None, True],
+    "max_fun": [0, -1, 2.0, np.inf, "10", None],
+    "dtype": ["float16", "int", None, np.float32, np.dtype("float64")],
+}
+"""Wrong types, and values just outside of the range."""
+
+RIGHT = {
+    "hidden_layer_sizes": [3, (3,), [3, 2], np.array([3, 2]), (), [], np.int64(3)],
+    "activation": [*ACTIVATIONS, ACTIVATIONS["tanh"]],
+    "loss": ["squared_error"],
+    "solver": ["lbfgs", "sgd", "adam"],
+    "alpha": [0, 1, 0.5, np.float32(0.5)],
+    "batch_size": ["auto", 1, np.int32(20)],
+    "learning_rate": ["constant", "invscaling", "adaptive"],
+    "learning_rate_init": [1e-9, np.float32(1e-3)],
+    "power_t": [0, 1],
+    "max_iter": [1, np.int64(2)],
+    "shuffle": [True, False, np.False_],
+    "random_state": [None, 0, np.int64(3), np.random.RandomState(0), np.random],
+    "tol": [0, 1],
+    "verbose": [False, 0],
+    "warm_start": [True, False, np.True_],
+    "momentum": [0, 1, 0.5],
+    "nesterovs_momentum": [True, False],
+    "early_stopping": [True, False],
+    "validation_fraction": [0.1, 0.9],
+    "beta_1": [0, 0.5],
+    "beta_2": [0, 0.5],
+    "epsilon": [1e-12, 1],
+    "n_iter_no_change": [1, np.inf, float("inf")],
+    "max_fun": [1, 10],
+    "dtype": ["auto", "float32", "float64"],
+}
+
+
+def cases(table):
+    """Return a pytest parameter for each value; ids without addresses, which differ between processes."""
+    return [
+        pytest.param(name, value, id=re.sub(r" at 0x\w+", "", f"{name}={value!r}"))
+        for name in table
+        for value in table[name]
+    ]
+
+
+def fitted(parameters, task=TASK):
+    return task.model(**{**SMALL, **parameters}).fit(task.X, task.y)
+
+
+def test_the_tables_name_every_parameter():
+    names = {name for cls in CLASSES for name in inspect.signature(cls).parameters}
+    assert names == set(PARAMETERS) == set(WRONG) == set(RIGHT) == set(MATTERS)
+
+
+def assert_refused(method, name, value):
+    """Raise unless a call of ``method`` raises an error that says what is wrong and changes nothing."""
+    model = method.__self__
+    for kind in (ValueError, TypeError):
+        with stays_as_it_was(model), pytest.raises(kind, match=f"'{name}'") as error:
+            method(TASK.X, TASK.y)
+        assert repr(value) in str(error.value)
+        assert type(model).__name__ in str(error.value)
+
+
+@pytest.mark.parametrize(("name", "value"), cases(WRONG))
+def test_wrong_values_are_refused_by_name(name, value):
+    model = TASK.model(**{name: value})
+    assert_refused(model.fit, name, value)
+    if name == "solver":
+        assert not hasattr(model, "partial_fit")
+    else:
+        assert_refused(model.partial_fit, name, value)
+
+
+@pytest.mark.parametrize("name", [name for name in WRONG if name != "loss"])
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_fitted_estimator_stays_as_it_was(cls, name):
+    """The first wrong value of each: also parameters that this solver does not use are checked."""
+    task = TASKS["multiclass"]
+    model = cls(**SMALL, random_state=0).fit(task.X, task.y)
+    model.set_params(**{name: WRONG[name][0]})
+    predicted = model.predict(task.X)
+    with stays_as_it_was(model), pytest.raises(ValueError, match=name):
+        model.fit(task.X, task.y)
+    np.testing.assert_array_equal(model.predict(task.X), predicted)
+
+
+@pytest.mark.parametrize(("name", "value"), cases(RIGHT))
+def test_right_values_are_accepted(name, value):
+    fitted({name: value})
+
+
+MATTERS = {
+    "hidden_layer_sizes": ({"hidden_layer_sizes": (5,)}, {"hidden_layer_sizes": (5, 5)}),
+    "activation": ({"activation": "relu"}, {"activation": "tanh"}),
+    "loss": ({"loss": "squared_error"}, {"loss": "poisson"}),
+    "solver": ({"solver": "adam"}, {"solver": "sgd"}),
+    "alpha": ({"alpha": 0}, {"alpha": 10}),
+    "batch_size": ({"batch_size": 10}, {"batch_size": 11}),
+    "learning_rate": ({"learning_rate": "constant", "solver": "sgd"}, {"learning_rate": "invscaling"}),
+    "learning_rate_init": ({"learning_rate_init": 0.001}, {"learning_rate_init": 0.002}),
+    "power_t": (
+        {"power_t": 0.5, "solver": "sgd", "learning_rate": "invscaling"},
+        {"power_t": 0.4},
+    ),
+    "max_iter": ({"max_iter": 3}, {"max_iter": 4}),
+    "shuffle": ({"shuffle": True, "batch_size": 10}, {"shuffle": False}),
+    "random_state": ({"random_state": 0}, {"random_state": 1}),
+    "tol": ({"tol": 0, "max_iter": 10, "n_iter_no_change": 1}, {"tol": 10}),
+    "warm_start": ({"warm_start": False}, {"warm_start": True}),
+    "momentum": ({"momentum": 0.9, "solver": "sgd"}, {"momentum": 0.8}),
+    "nesterovs_momentum": ({"nesterovs_momentum": True, "solver": "sgd"}, {"nesterovs_momentum": False}),
+    "early_stopping": ({"early_stopping": False}, {"early_stopping": True}),
+    "validation_fraction": (
+        {"validation_fraction": 0.1, "early_stopping": True},
+        {"validation_fraction": 0.2},
+    ),
+    "beta_1": ({"beta_1": 0.9}, {"beta_1": 0.8}),
+    "beta_2": ({"beta_2": 0.999}, {"beta_2": 0.9}),
+    "epsilon": ({"epsilon": 1e-8}, {"epsilon": 1e-2}),
+    "n_iter_no_change": ({"n_iter_no_change": 1, "tol": 10, "max_iter": 10}, {"n_iter_no_change": 3}),
+    "max_fun": ({"max_fun": 2, "solver": "lbfgs", "max_iter": 10}, {"max_fun": 15000}),
+    "dtype": ({"dtype": "float64"}, {"dtype": "float32"}),
+    "verbose": ({"verbose": False}, {"verbose": True}),
+}
+"""Parameters of a first fit, and what to change for a second one that must end elsewhere."""
+
+
+def weights_after_two_fits(parameters):
+    """Return all weights and what was printed by the way; a second fit tells a warm start."""
+    model = TASK.model(**{**SMALL, **parameters})
+    y = np.abs(TASK.y)  # such as every loss takes
+    model.fit(TASK.X, y).fit(TASK.X, y)
+    return np.concatenate([np.ravel(array) for array in model.coefs_ + model.intercepts_])
+
+
+@pytest.mark.parametrize("name", [name for name in MATTERS if name != "verbose"])
+def test_each_parameter_changes_the_weights(name):
+    first, change = MATTERS[name]
+    one, again = weights_after_two_fits(first), weights_after_two_fits(first)
+    other = weights_after_two_fits({**first, **change})
+    np.testing.assert_array_equal(one, again)
+    assert one.shape != other.shape or np.abs(one - other).max() > 1e-9
+
+
+def test_verbose_changes_the_output(capsys):
+    fitted({"verbose": False})
+    assert capsys.readouterr().out == ""
+    fitted({"verbose": True})
+    assert capsys.readouterr().out.count("Iteration") == 3
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "power_t", "momentum", "nesterovs_momentum"])
+def test_parameters_of_sgd_do_not_touch_adam(name):
+    first, change = MATTERS[name]
+    first = {**first, "solver": "adam"}
+    np.testing.assert_array_equal(
+        weights_after_two_fits(first), weights_after_two_fits({**first, **change})
+    )
+
+
+@pytest.mark.parametrize("values", [("constant", "adaptive"), ("invscaling", "adaptive")])
+def test_schedules_differ(values):
+    parameters = {"solver": "sgd", "max_iter": 20, "tol": 1, "n_iter_no_change": 2}
+    one, other = (weights_after_two_fits({**parameters, "learning_rate": value}) for value in values)
+    assert np.abs(one - other).max() > 1e-9
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_signatures_are_those_of_scikit_learn(cls):
+    """And dtype; scikit-learn before 1.7 has no loss."""
+    ours = inspect.signature(cls).parameters
+    theirs = inspect.signature(getattr(sklearn.neural_network, cls.__name__)).parameters
+    for name, parameter in theirs.items():
+        assert ours[name].default == parameter.default, name
+    assert set(ours) - set(theirs) <= {"dtype", "loss"}
+    assert ours["dtype"].default == "auto"
+    positional = [n for n, p in ours.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    assert positional[0] == "hidden_layer_sizes"
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_docstrings_describe_every_parameter_with_its_default(cls):
+    section = cls.__doc__.split("Attributes\n")[0]
+    for name, parameter in inspect.signature(cls).parameters.items():
+        pattern = rf"^{name} : .*default={re.escape(repr(parameter.default))}\n    \S"
+        assert re.search(pattern, section, flags=re.MULTILINE), name
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_docstrings_describe_every_fitted_attribute(cls):
+    task = TASKS["multiclass"]
+    model = cls(**SMALL).fit(task.X, task.y)
+    section = cls.__doc__.split("Attributes\n")[1].split("See Also\n")[0]
+    documented = set(re.findall(r"^(\w+_) : ", section, flags=re.MULTILINE))
+    published = {name for name in vars(model) if name.endswith("_") and not name.startswith("_")}
+    assert published | {"feature_names_in_"} == documented
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_fitted_attributes_are_those_of_scikit_learn(cls):
+    task = TASKS["multiclass"]
+    for parameters in ({}, {"early_stopping": True}, {"solver": "lbfgs"}):
+        model = cls(**SMALL, **parameters).fit(task.X, task.y)
+        peer = getattr(sklearn.neural_network, cls.__name__)(**SMALL, **parameters).fit(task.X, task.y)
+        public = {name for name in vars(peer) if name.endswith("_") and not name.startswith("_")}
+        assert public <= set(vars(model))
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_get_and_set_params(cls):
+    model = cls(alpha=0.5, hidden_layer_sizes=(3, 2))
+    parameters = model.get_params()
+    assert list(parameters) == sorted(inspect.signature(cls).parameters)
+    assert (parameters["alpha"], parameters["hidden_layer_sizes"]) == (0.5, (3, 2))
+    assert model.set_params(alpha=0.1, dtype="float32") is model
+    assert clone(model).get_params() == model.get_params()
+    with pytest.raises(ValueError, match="nonsense"):
+        model.set_params(nonsense=1)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_parameters_are_kept_as_given_and_read_at_fit(cls):
+    sizes = [5, 3]
+    model = cls(sizes, alpha="wrong")
+    assert model.hidden_layer_sizes is sizes
+    model.set_params(alpha=0.1, max_iter=2).fit(TASKS["multiclass"].X, TASKS["multiclass"].y)
+    assert model.hidden_layer_sizes is sizes
+    assert [coef.shape[1] for coef in model.coefs_[:-1]] == sizes
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_only_layers_and_activation_go_by_position(cls):
+    assert cls((3,), "tanh").activation == "tanh"
+    with pytest.raises(TypeError, match="positional"):
+        cls((3,), "tanh", "sgd")
+
+
+def test_a_batch_larger_than_the_data_is_clipped_with_a_warning():
+    with pytest.warns(UserWarning, match="batch_size=1000 is clipped to 103"):
+        clipped = fitted({"batch_size": 1000})
+    np.testing.assert_array_equal(clipped.coefs_[0], fitted({"batch_size": 103}).coefs_[0])

@@ -1,0 +1,265 @@
+"""scikit-learn's own checks of an estimator, and one test for each of the tools users put around one."""
+
+import functools
+import pickle
+import re
+
+import joblib
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import sklearn
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier, VotingClassifier
+from sklearn.inspection import permutation_importance
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import estimator_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skmlp import MLPClassifier, MLPRegressor
+
+from .data import TASKS
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+CONFIGURATIONS = [
+    {},
+    {"solver": "sgd"},
+    {"solver": "sgd", "learning_rate": "adaptive", "nesterovs_momentum": False},
+    {"solver": "lbfgs", "alpha": 1},
+    {"solver": "lbfgs", "alpha": 1, "hidden_layer_sizes": ()},
+    {"solver": "lbfgs", "alpha": 3, "activation": "logistic"},
+    {"activation": "tanh"},
+    {"activation": "identity", "learning_rate_init": 0.005},
+    {"hidden_layer_sizes": (50, 30), "alpha": 0, "tol": 0, "n_iter_no_change": np.inf},
+    {"shuffle": False, "batch_size": 1000, "alpha": 1},
+    {"dtype": "float32"},
+    {"early_stopping": True, "validation_fraction": 0.3},
+]
+
+
+def expected_failed_checks(estimator):
+    """Return each check that cannot pass, with the reason."""
+    if not estimator.early_stopping:
+        return {}
+    reason = "copies of a sample that is repeated may lie on both sides of the random validation split"
+    checks = [
+        "check_sample_weight_equivalence_on_dense_data",
+        "check_sample_weight_equivalence_on_sparse_data",
+    ]
+    return dict.fromkeys(checks, reason)
+
+
+ESTIMATORS = [
+    cls(max_iter=100, random_state=0, **c) for cls in (MLPClassifier, MLPRegressor) for c in CONFIGURATIONS
+]
+
+
+def checks_of(estimators):
+    """Return scikit-learn's mark without the one check that only runs where SCIPY_ARRAY_API is set.
+
+    And with a list where 1.6 has a generator, which pytest will no longer take.
+    """
+    mark = parametrize_with_checks(estimators, expected_failed_checks=expected_failed_checks).mark
+    names, pairs = mark.args
+    pairs = [pair for pair in pairs if "array_api" not in str(pair)]
+    return pytest.mark.parametrize(names, pairs, **mark.kwargs)
+
+
+@pytest.mark.filterwarnings("ignore")
+@checks_of(ESTIMATORS)
+def test_scikit_learns_checks(estimator, check, monkeypatch):
+    if estimator.dtype == "float32":
+        # Equivalence of weights and repetition is asked for to 1e-7, which float32 cannot resolve.
+        lenient = functools.partial(estimator_checks.assert_allclose_dense_sparse, rtol=1e-4, atol=1e-5)
+        monkeypatch.setattr(estimator_checks, "assert_allclose_dense_sparse", lenient)
+    check(estimator)
+
+
+WINE = TASKS["multiclass"]
+CANCER = TASKS["binary"]
+DIABETES = TASKS["regression"]
+FAST = {"hidden_layer_sizes": (11,), "max_iter": 60, "learning_rate_init": 0.02}
+
+meta_estimators = pytest.mark.parametrize(
+    "meta_estimator",
+    [
+        lambda mlp: make_pipeline(StandardScaler(), mlp),
+        lambda mlp: GridSearchCV(mlp, {"alpha": [1e-4, 1e-2]}, cv=2),
+        lambda mlp: CalibratedClassifierCV(mlp, cv=2),
+        lambda mlp: VotingClassifier([("mlp", mlp), ("linear", LogisticRegression())], voting="soft"),
+        lambda mlp: BaggingClassifier(mlp, n_estimators=3, random_state=0),
+        lambda mlp: AdaBoostClassifier(mlp, n_estimators=3, random_state=0),
+        OneVsRestClassifier,
+    ],
+    ids=["Pipeline", "GridSearchCV", "Calibrated", "Voting", "Bagging", "AdaBoost", "OneVsRest"],
+)
+
+
+@meta_estimators
+def test_classifiers_around_a_classifier(meta_estimator):
+    model = meta_estimator(WINE.model(**FAST)).fit(WINE.X, WINE.y)
+    assert model.score(WINE.X, WINE.y) > 0.95
+    np.testing.assert_allclose(model.predict_proba(WINE.X).sum(axis=1), 1)
+
+
+def test_cross_validate():
+    scores = cross_validate(
+        WINE.model(**FAST), WINE.X, WINE.y, cv=3, scoring=["accuracy", "neg_log_loss", "roc_auc_ovr"]
+    )
+    assert scores["test_accuracy"].mean() > 0.9
+    assert scores["test_roc_auc_ovr"].mean() > 0.95
+
+
+def test_one_classifier_per_target():
+    task = TASKS["multilabel"]
+    model = MultiOutputClassifier(task.model(**FAST)).fit(task.X, task.y)
+    assert model.predict(task.X).shape == task.y.shape
+    assert len(model.estimators_) == task.y.shape[1]
+    assert model.score(task.X, task.y) > 0.8
+
+
+def test_transformed_target_regressor():
+    """It brings any target to the range in which a network learns."""
+    y = 1e4 * DIABETES.y + 5e5
+    model = TransformedTargetRegressor(DIABETES.model(**FAST), transformer=StandardScaler())
+    assert model.fit(DIABETES.X, y).score(DIABETES.X, y) > 0.6
+
+
+def test_permutation_importance():
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(101, 3))
+    model = MLPRegressor(random_state=0, **FAST).fit(X, X[:, 1])
+    importances = permutation_importance(model, X, X[:, 1], n_repeats=2, random_state=0).importances_mean
+    assert importances.argmax() == 1
+    assert importances[1] > 1 > 10 * importances[[0, 2]].max()
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame], ids=["pandas", "polars"])
+def test_frames(frame):
+    names = [f"column {i}" for i in range(WINE.X.shape[1])]
+    X = frame(dict(zip(names, WINE.X.T, strict=True)))
+    model = WINE.model(**FAST).fit(X, WINE.y)
+    assert list(model.feature_names_in_) == names
+    expected = WINE.model(**FAST).fit(WINE.X, WINE.y).predict_proba(WINE.X)
+    np.testing.assert_array_equal(model.predict_proba(X), expected)
+    for wrong in (X[names[::-1]], X[names[:-1]]):
+        with pytest.raises(ValueError, match="feature names"):
+            model.predict(wrong)
+
+
+@pytest.mark.parametrize("column", [pd.Series, pl.Series], ids=["pandas", "polars"])
+def test_targets_and_weights_as_columns_of_a_frame(column):
+    labels = np.array(["Barolo", "Grignolino", "Barbera"])[WINE.y]
+    model = WINE.model(**FAST).fit(WINE.X, column(labels), sample_weight=column(WINE.weights))
+    expected = WINE.model(**FAST).fit(WINE.X, labels, sample_weight=WINE.weights)
+    assert list(model.classes_) == ["Barbera", "Barolo", "Grignolino"]
+    np.testing.assert_array_equal(model.coefs_[0], expected.coefs_[0])
+
+
+def test_pipelines_that_pass_frames_on():
+    X = pd.DataFrame(WINE.X).add_prefix("column ")
+    pipeline = make_pipeline(StandardScaler(), WINE.model(**FAST)).set_output(transform="pandas")
+    assert pipeline.fit(X, WINE.y).score(X, WINE.y) > 0.95
+    assert list(pipeline[-1].feature_names_in_) == list(X.columns)
+
+
+def test_clone_takes_the_parameters_only():
+    model = WINE.model(**FAST).fit(WINE.X, WINE.y)
+    copy = clone(model)
+    assert copy.get_params() == model.get_params()
+    assert [name for name in vars(copy) if name.endswith("_")] == []
+    assert vars(clone(model)).keys() == vars(WINE.model()).keys()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_pickled_model_predicts_and_goes_on_as_the_original(task):
+    task = TASKS[task]
+    model = task.model(**FAST, warm_start=True).fit(task.X, task.y)
+    copy = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(copy.predict(task.X), model.predict(task.X))
+    model.fit(task.X, task.y)
+    copy.fit(task.X, task.y)
+    np.testing.assert_array_equal(copy.coefs_[0], model.coefs_[0])
+
+
+@pytest.mark.parametrize("continued", ["partial_fit", "fit"])
+def test_a_memory_mapped_model_predicts_and_goes_on(continued, tmp_path):
+    model = WINE.model(**FAST, warm_start=True).fit(WINE.X, WINE.y)
+    joblib.dump(model, tmp_path / "model")
+    mapped = joblib.load(tmp_path / "model", mmap_mode="r")
+    assert not mapped.coefs_[0].flags.writeable
+    np.testing.assert_array_equal(mapped.predict_proba(WINE.X), model.predict_proba(WINE.X))
+    getattr(mapped, continued)(WINE.X, WINE.y)
+    getattr(model, continued)(WINE.X, WINE.y)
+    np.testing.assert_array_equal(mapped.coefs_[0], model.coefs_[0])
+
+
+def test_memory_mapped_data(tmp_path):
+    joblib.dump((WINE.X, WINE.weights), tmp_path / "data")
+    X, weights = joblib.load(tmp_path / "data", mmap_mode="r")
+    model = WINE.model(**FAST).fit(X, WINE.y, sample_weight=weights)
+    expected = WINE.model(**FAST).fit(WINE.X, WINE.y, sample_weight=WINE.weights)
+    np.testing.assert_array_equal(model.coefs_[0], expected.coefs_[0])
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_parallel_fits_equal_sequential_ones(backend):
+    grid = {"alpha": [1e-4, 1.0], "solver": ["adam", "lbfgs"]}
+    search = GridSearchCV(WINE.model(**FAST), grid, cv=2).fit(WINE.X, WINE.y)
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        parallel = clone(search).fit(WINE.X, WINE.y)
+    np.testing.assert_allclose(
+        parallel.cv_results_["split0_test_score"], search.cv_results_["split0_test_score"]
+    )
+    assert parallel.best_params_ == search.best_params_
+
+
+def test_one_model_predicts_in_many_threads():
+    X = np.tile(WINE.X, (20, 1))
+    model = WINE.model(**FAST).fit(WINE.X, WINE.y)
+    expected = model.predict_proba(X)
+    calls = [joblib.delayed(model.predict_proba)(X) for _ in range(20)]
+    for p in joblib.Parallel(n_jobs=4, backend="threading")(calls):
+        np.testing.assert_array_equal(p, expected)
+
+
+def test_metadata_routing_brings_weights_to_fit_and_score():
+    parameters = {**FAST, "max_iter": 3}
+    weights = WINE.weights
+    with sklearn.config_context(enable_metadata_routing=True):
+        mlp = WINE.model(**parameters).set_fit_request(sample_weight=True)
+        mlp.set_score_request(sample_weight=True)
+        pipeline = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), mlp)
+        search = GridSearchCV(pipeline, {"mlpclassifier__alpha": [1e-4]}, cv=2)
+        search.fit(WINE.X, WINE.y, sample_weight=weights)
+    X = StandardScaler().fit_transform(WINE.X)
+    weighted = WINE.model(**parameters).fit(X, WINE.y, sample_weight=weights)
+    unweighted = WINE.model(**parameters).fit(X, WINE.y)
+    np.testing.assert_array_equal(search.best_estimator_[-1].coefs_[0], weighted.coefs_[0])
+    assert np.abs(weighted.coefs_[0] - unweighted.coefs_[0]).max() > 1e-3
+
+
+@pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
+def test_metadata_that_is_not_asked_for_is_refused(cls):
+    with sklearn.config_context(enable_metadata_routing=True):
+        search = GridSearchCV(cls(), {"alpha": [1.0]})
+        with pytest.raises(sklearn.exceptions.UnsetMetadataPassedError, match="sample_weight"):
+            search.fit(WINE.X, WINE.y, sample_weight=WINE.weights)
+        requests = cls().set_partial_fit_request(sample_weight=True).get_metadata_routing()
+    assert requests.partial_fit.requests["sample_weight"] is True
+
+
+def test_repr_shows_what_differs_from_the_defaults():
+    assert re.fullmatch(
+        r"MLPClassifier\(alpha=1, solver='sgd'\)", repr(MLPClassifier(alpha=1, solver="sgd"))
+    )
+    assert "MLPRegressor" in MLPRegressor()._repr_html_()
