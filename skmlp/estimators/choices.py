@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from typing import Any
 
 from skmlp.network.activations import ACTIVATIONS, Activation
-from skmlp.training.optimizers import SGD, Adam, Optimizer
+from skmlp.training.optimizers import OPTIMIZERS, Optimizer
 from skmlp.training.schedules import SCHEDULES, Constant, InverseScaling, Schedule
 
 
@@ -17,9 +18,10 @@ def activation_of(choice: str | Activation) -> Activation:
 
 def optimizer_of(estimator: Any) -> Optimizer:
     """Return the optimizer that ``solver`` and its parameters choose."""
-    if estimator.solver == "sgd":
-        return SGD(estimator.momentum, bool(estimator.nesterovs_momentum))
-    return Adam(estimator.beta_1, estimator.beta_2, estimator.epsilon)
+    kind = OPTIMIZERS[estimator.solver]
+    fields = {"nesterov": "nesterovs_momentum"}  # where the parameter has another name
+    chosen = {f.name: getattr(estimator, fields.get(f.name, f.name)) for f in dataclasses.fields(kind)}
+    return kind(**chosen)
 
 
 def schedule_of(estimator: Any) -> Schedule:

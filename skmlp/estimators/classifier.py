@@ -25,7 +25,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
     """Multilayer perceptron classifier, trained on the log-loss by backpropagation.
 
     A drop-in for :class:`sklearn.neural_network.MLPClassifier`: the same parameters, results and
-    attributes, in a fraction of the time.
+    attributes, in less time.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         Training samples seen.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if X has names that are all strings.
     n_layers_ : int
         Number of layers, input and output included.
@@ -261,7 +261,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
 
         Returns
         -------
-        scores : ndarray of shape (n_samples,) or (n_samples, n_outputs_)
+        scores : ndarray of shape (n_samples,) or (n_samples, `n_outputs_`)
             For a binary target, the log-odds of ``classes_[1]``.
         """
         scores = self._raw_scores(X)

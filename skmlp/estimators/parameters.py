@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from skmlp.network.activations import ACTIVATIONS, Activation
+from skmlp.network.losses import LOSSES, ProbabilisticLoss
 from skmlp.training.optimizers import OPTIMIZERS
 from skmlp.training.schedules import SCHEDULES
 
@@ -146,7 +147,8 @@ PARAMETERS: dict[str, Parameter] = {
         - 'constant': stays at ``learning_rate_init``.
         - 'invscaling': ``learning_rate_init / (t + 1) ** power_t`` after ``t`` samples.
         - 'adaptive': is divided by 5 whenever training has not improved by ``tol`` for
-          ``n_iter_no_change`` epochs, and training stops below 1e-6.
+          more than ``n_iter_no_change`` epochs, and training stops on the plateau that finds it at
+          1e-6 or below.
         """,
     ),
     "learning_rate_init": Parameter(
@@ -169,7 +171,7 @@ PARAMETERS: dict[str, Parameter] = {
         "int, RandomState instance or None",
         is_random_state,
         """
-        Draws initial weights, the validation part, and the order of the samples. Pass an int for
+        Draws initial weights [1]_, the validation part, and the order of the samples. Pass an int for
         results that can be repeated.
         """,
     ),
@@ -232,7 +234,7 @@ PARAMETERS: dict[str, Parameter] = {
     "n_iter_no_change": Parameter(
         "int >= 1, or inf",
         lambda value: is_integer(value, 1) or (isinstance(value, Real) and value == np.inf),
-        "Epochs without an improvement by ``tol`` after which training stops.",
+        "Training stops after more epochs than this without an improvement by ``tol``.",
     ),
     "max_fun": Parameter(
         "int >= 1",
@@ -240,7 +242,7 @@ PARAMETERS: dict[str, Parameter] = {
         "Most evaluations of the loss by 'lbfgs'.",
     ),
     "loss": Parameter(
-        *one_of(("squared_error", "poisson")),
+        *one_of(name for name, loss in LOSSES.items() if not issubclass(loss, ProbabilisticLoss)),
         """
         What is minimised: half the squared error, or half the Poisson deviance with a log-link, for
         targets that are not negative (predictions are then ``exp`` of the raw score).

@@ -24,7 +24,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     """Multilayer perceptron regressor, trained by backpropagation.
 
     A drop-in for :class:`sklearn.neural_network.MLPRegressor`: the same parameters, results and
-    attributes, in a fraction of the time.
+    attributes, in less time.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         Training samples seen.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if X has names that are all strings.
     n_layers_ : int
         Number of layers, input and output included.

@@ -35,7 +35,7 @@ class Activation(ABC):
 
 @dataclass(frozen=True)
 class Identity(Activation):
-    """f(z) = z; a linear bottleneck."""
+    """f(z) = z; a linear bottleneck [docs, eq. (12)]."""
 
     name: ClassVar[str] = "identity"
 
@@ -48,7 +48,7 @@ class Identity(Activation):
 
 @dataclass(frozen=True)
 class Logistic(Activation):
-    """f(z) = 1 / (1 + exp(-z)); f'(z) = h (1 - h) [Bishop 2006, eq. 4.88]."""
+    """f(z) = 1 / (1 + exp(-z)); f'(z) = h (1 - h) [Bishop 2006, eq. 4.88; docs, eq. (13)]."""
 
     name: ClassVar[str] = "logistic"
     # The slope of the sigmoid at 0 is 1/4, that of tanh 1; scikit-learn divides by 3.
@@ -65,7 +65,7 @@ class Logistic(Activation):
 
 @dataclass(frozen=True)
 class Tanh(Activation):
-    """f(z) = tanh(z); f'(z) = 1 - h^2 [Bishop 2006, eq. 5.59]."""
+    """f(z) = tanh(z); f'(z) = 1 - h^2 [Bishop 2006, eq. 5.60; docs, eq. (14)]."""
 
     name: ClassVar[str] = "tanh"
 
@@ -80,7 +80,7 @@ class Tanh(Activation):
 
 @dataclass(frozen=True)
 class ReLU(Activation):
-    """f(z) = max(0, z); f'(z) = 1 where h > 0, else 0 [Glorot, Bordes & Bengio 2011]."""
+    """f(z) = max(0, z); f'(z) = 1 where h > 0, else 0 [Glorot, Bordes & Bengio 2011; docs, eq. (15)]."""
 
     name: ClassVar[str] = "relu"
 

@@ -36,7 +36,7 @@ class Initializer(ABC):
 class Auto(Initializer):
     """scikit-learn's choice: weights and biases uniform in +-sqrt(factor / (fan_in + fan_out)).
 
-    The factor is 6, and 2 for logistic units [Glorot & Bengio 2010, eq. 16].
+    The factor is 6, and 2 for logistic units [Glorot & Bengio 2010, eq. 16; docs, eq. (16)].
     """
 
     name: ClassVar[str] = "auto"

@@ -32,7 +32,8 @@ class Trace:
     output : array of shape (K, n, q)
         What the layer computed.
     delta : array of shape (K, n, q)
-        dE/d output; the layer behind writes it, this layer reads it (and may overwrite it).
+        W dE/d output (the objective divides by W at the end); the layer behind writes it, this layer
+        reads it and may overwrite it.
     memo : array
         What forward notes down for backward; empty for a layer that needs nothing of the kind.
     """
@@ -89,7 +90,7 @@ class Layer(ABC):
 class Dense(Layer):
     """z = x W + b; dE/dW = x' delta, dE/db = sum of delta over rows, dE/dx = delta W'.
 
-    [Bishop 2006, eq. 5.48 to 5.56]
+    [Bishop 2006, eq. 5.48 to 5.56; docs, eq. (1) and (9) to (11)]
     """
 
     n_units: int

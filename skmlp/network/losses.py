@@ -60,7 +60,7 @@ class Loss(ABC):
 
 @dataclass(frozen=True)
 class SquaredError(Loss):
-    """Half the squared error, (z - y)^2 / 2 [Bishop 2006, eq. 5.11]; d/dz = z - y."""
+    """Half the squared error, (z - y)^2 / 2 [Bishop 2006, eq. 5.11; docs, eq. (3)]; d/dz = z - y."""
 
     name: ClassVar[str] = "squared_error"
 
@@ -77,7 +77,7 @@ class SquaredError(Loss):
 class Poisson(Loss):
     """Half the Poisson deviance of the mean mu = exp(z): y log(y / mu) - y + mu; d/dz = mu - y.
 
-    [McCullagh & Nelder 1989, section 2.3]
+    [McCullagh & Nelder 1989, section 2.3; docs, eq. (4)]
     """
 
     name: ClassVar[str] = "poisson"
@@ -120,7 +120,7 @@ class ProbabilisticLoss(Loss):
 class BinaryLogLoss(ProbabilisticLoss):
     """Cross-entropy of independent yes/no outputs with p = 1 / (1 + exp(-z)); d/dz = p - y.
 
-    -y log p - (1 - y) log(1 - p) = log(1 + exp(z)) - y z [Bishop 2006, eq. 4.90]
+    -y log p - (1 - y) log(1 - p) = log(1 + exp(z)) - y z [Bishop 2006, eq. 4.90; docs, eq. (5)]
     """
 
     name: ClassVar[str] = "binary_log_loss"
@@ -146,7 +146,7 @@ class BinaryLogLoss(ProbabilisticLoss):
 class LogLoss(ProbabilisticLoss):
     """Cross-entropy of one choice among classes, p = softmax(z); d/dz = p - y.
 
-    -sum_q y_q log p_q = sum_q y_q (logsumexp(z) - z_q) [Bishop 2006, eq. 4.108]
+    -sum_q y_q log p_q = sum_q y_q (logsumexp(z) - z_q) [Bishop 2006, eq. 4.108; docs, eq. (6)]
 
     Parameters
     ----------

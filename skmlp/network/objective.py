@@ -12,7 +12,7 @@ from skmlp.network.parameters import CACHE_BLOCK, Parameters
 
 
 class Objective:
-    """E(theta) = sum_i w_i loss_i / W + alpha / (2 W) |weights|^2, with W = sum_i w_i, per network.
+    """``sum_i w_i loss_i / W + alpha / (2 W) |weights|^2``, W = sum_i w_i, per network [docs, eq. (7)].
 
     The penalty is divided by the weight of the block, as in scikit-learn: ``alpha`` counts like a
     number of samples.
@@ -90,7 +90,7 @@ class Objective:
             np.matmul(row, column, out=terms[:, i : i + 1, np.newaxis])
 
     def empty_terms(self, *shape: int) -> Array:
-        """Return room for the terms of blocks: an array of shape (*shape, number of terms).
+        """Return room for the terms of blocks: an array of shape ``(*shape, number of terms)``.
 
         The terms are the loss summed over each output, the squared norm of each penalised array, and the
         weight W of the block.

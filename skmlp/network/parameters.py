@@ -36,7 +36,7 @@ class Parameters:
     Attributes
     ----------
     flat : array of shape (K, P)
-    layers : one list per layer of views of shape (K, *shape)
+    layers : one list per layer of views of shape ``(K, *shape)``
     penalised : list of (row, column) views of shape (K, 1, size) and (K, size, 1)
         One pair per penalised array; row @ column is its squared norm.
     blocks : list of (all, penalised) views of shape (K, width)

@@ -43,7 +43,7 @@ class SGD(Optimizer):
     """Gradient descent with momentum: v <- mu v - rate g; theta <- theta + v.
 
     With Nesterov's momentum, theta <- theta + mu v - rate g [Sutskever et al. 2013, eq. 3 to 4, in
-    the form that needs the gradient only at theta].
+    the form that needs the gradient only at theta; docs, eq. (17) and (18)].
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class SGD(Optimizer):
 
 @dataclass(frozen=True)
 class Adam(Optimizer):
-    """Adam [Kingma & Ba 2015, algorithm 1, with the step size of the end of section 2].
+    """Adam [Kingma & Ba 2015, algorithm 1; docs, eq. (19) to (21)].
 
     m <- beta_1 m + (1 - beta_1) g;  v <- beta_2 v + (1 - beta_2) g^2;
     theta <- theta - rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)

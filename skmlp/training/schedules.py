@@ -40,7 +40,7 @@ class Constant(Schedule):
 
 @dataclass(frozen=True)
 class InverseScaling(Schedule):
-    """rate = initial / (t + 1)^power_t, where t counts the samples seen.
+    """rate = initial / (t + 1)^power_t, where t counts the samples seen [docs, eq. (22)].
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class InverseScaling(Schedule):
 
 @dataclass(frozen=True)
 class Adaptive(Schedule):
-    """The initial rate, divided by 5 whenever training has ceased to improve, down to 1e-6."""
+    """The initial rate, divided by 5 on every plateau, down to 1e-6 [docs, eq. (23)]."""
 
     name: ClassVar[str] = "adaptive"
     last_words: ClassVar[str] = " Learning rate too small."

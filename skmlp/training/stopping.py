@@ -31,7 +31,7 @@ class Stopping:
     max_iter : int
         Number of epochs.
     tol : array of shape (K,)
-        An improvement is a gain of at least this much, in absolute terms.
+        An improvement is a gain of at least this much, in absolute terms [docs, eq. (25)].
     n_iter_no_change : float
         Patience: more epochs without improvement than this are a plateau.
     """
