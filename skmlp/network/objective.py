@@ -11,6 +11,18 @@ from skmlp.network.network import Network
 from skmlp.network.parameters import CACHE_BLOCK, Parameters
 
 
+def block_weight(y: Array, weights: Array | None) -> Array:
+    """Return W, the sum of the sample weights of a block, as a number () or a column (K, 1).
+
+    A block without weight has nothing to say: dividing by 1, its mean loss and its gradient are zero.
+    """
+    if weights is None:
+        return np.asarray(y.shape[-2], dtype=y.dtype)
+    total = np.add.reduce(weights, axis=-1, keepdims=True)
+    total[total == 0] = 1
+    return np.asarray(total)
+
+
 class Objective:
     """``sum_i w_i loss_i / W + alpha / (2 W) |weights|^2``, W = sum_i w_i, per network [docs, eq. (7)].
 
@@ -29,7 +41,7 @@ class Objective:
         self.network = network
         self.loss = loss
         self.alpha = alpha
-        self._strength = number_or_column(alpha)
+        self._strength = np.asarray(number_or_column(alpha), dtype=alpha.dtype)
         self._decay = np.empty_like(alpha, shape=(len(alpha), max(1, CACHE_BLOCK // len(alpha))))
         self._traces: dict[tuple[int, int], list[Trace]] = {}  # by the shape (K, n) of a block
 
@@ -38,7 +50,14 @@ class Objective:
         return Objective(self.network, self.loss, self.alpha[networks])
 
     def value_and_gradient(
-        self, parameters: Parameters, x: Block, y: Array, weights: Array | None, out: Parameters
+        self,
+        parameters: Parameters,
+        x: Block,
+        y: Array,
+        weights: Array | None,
+        out: Parameters,
+        *,
+        reported: bool = False,
     ) -> Array:
         """Write dE/d theta into ``out`` and return E of each network, shape (K,).
 
@@ -51,68 +70,74 @@ class Objective:
             Sample weights; None weighs all samples alike. Rows that pad a block weigh zero.
         out : Parameters
             Where the gradient goes.
+        reported : bool, default=False
+            Return E as scikit-learn reports it, see `value`.
         """
-        terms = self.empty_terms(len(y))
-        self.terms_and_gradient(parameters, x, y, weights, terms, out)
-        return self.value(terms)
+        total = block_weight(y, weights)
+        norms = self.empty_norms(1)
+        z = self.gradient(parameters, x, y, weights, total, out)
+        self.squared_norms(parameters, out=norms[0])
+        losses = np.add.reduce(self.losses(z, y, weights), axis=-2)
+        return self.value(losses[np.newaxis], norms, total, reported=reported)[0]
 
-    def terms_and_gradient(
+    def gradient(
         self,
         parameters: Parameters,
         x: Block,
         y: Array,
         weights: Array | None,
-        terms: Array,
+        total: Array,
         out: Parameters,
-    ) -> None:
-        """Write what E is made of into ``terms`` and dE/d theta into ``out``.
+    ) -> Array:
+        """Write dE/d theta into ``out`` and return the raw scores (K, n, q), which the next call overwrites.
 
-        The last bits of arithmetic on a handful of numbers are left to `value`, which does them for the
-        batches of a whole epoch at once: a quarter of the time of a step on a small network.
+        ``total`` is the `block_weight`. E itself follows from the scores and the `squared_norms`: training
+        computes it for several batches at once, which saves a small network a quarter of its time.
         """
         traces = self._traces_for(x, like=parameters.flat)
         z = self.network.forward(parameters.layers, x, traces)
         delta = traces[-1].delta
-        losses = self.loss.value_and_gradient(z, y, delta)
-        total: Array | float = float(z.shape[-2])
+        self.loss.gradient(z, y, delta)
         if weights is not None:
-            total = np.add.reduce(weights, axis=-1, keepdims=True)
-            # A block without weight has nothing to say: its mean loss and its gradient are zero.
-            total[total == 0] = 1
-            losses = losses * weights[..., np.newaxis]
             np.multiply(delta, weights[..., np.newaxis], out=delta)
         self.network.backward(parameters, x, traces, out)
         self._penalise_and_divide(parameters, total, out)
-        n_outputs = z.shape[-1]
-        terms[:, -1:] = total
-        np.add.reduce(losses, axis=-2, out=terms[:, :n_outputs])
-        for i, (row, column) in enumerate(parameters.penalised, start=n_outputs):
-            np.matmul(row, column, out=terms[:, i : i + 1, np.newaxis])
+        return z
 
-    def empty_terms(self, *shape: int) -> Array:
-        """Return room for the terms of blocks: an array of shape ``(*shape, number of terms)``.
+    def losses(self, z: Array, y: Array, weights: Array | None) -> Array:
+        """Return the weighted loss of each sample, (K, n, q): the share of each output in it."""
+        losses = self.loss.value(z, y)
+        return losses if weights is None else losses * weights[..., np.newaxis]
 
-        The terms are the loss summed over each output, the squared norm of each penalised array, and the
-        weight W of the block.
-        """
+    def empty_norms(self, n_blocks: int) -> Array:
+        """Return room for the squared norms of ``n_blocks``: one (K, 1, 1) per penalised array."""
         n_penalised = sum(spec.penalised for layer in self.network.layout.specs for spec in layer)
-        n_terms = self.network.widths[-1] + n_penalised + 1
-        return np.empty_like(self.alpha, shape=(*shape, n_terms))
+        return np.empty_like(self.alpha, shape=(n_blocks, n_penalised, len(self.alpha), 1, 1))
 
-    def value(self, terms: Array, *, reported: bool = False) -> Array:
-        """Return E from its ``terms`` of shape (..., K, number of terms).
+    def squared_norms(self, parameters: Parameters, out: Array) -> None:
+        """Write the squared norm of each penalised array into ``out``, one block of `empty_norms`."""
+        for (row, column), norm in zip(parameters.penalised, out, strict=True):
+            np.matmul(row, column, out=norm)
+
+    def value(self, losses: Array, norms: Array, total: Array, *, reported: bool = False) -> Array:
+        """Return E of several blocks, shape (n_blocks, K).
 
         With ``reported`` it is the value that scikit-learn reports: squared error is averaged over the
         outputs there, while the gradient is that of their sum.
+
+        Parameters
+        ----------
+        losses : array of shape (n_blocks, K, q)
+            The losses of each block, summed over its rows.
+        norms : array from `empty_norms`
+        total : array that broadcasts to (n_blocks, K, 1)
+            The weight W of each block.
         """
-        n_outputs = self.network.widths[-1]
-        total = terms[..., -1]
-        means = terms[..., :n_outputs] / total[..., np.newaxis]
-        loss = np.add.reduce(means, axis=-1)
+        loss = np.add.reduce(losses / total, axis=-1)
         if reported:
-            loss = loss / self.loss.reported_divisor(n_outputs)
-        squares = np.add.reduce(terms[..., n_outputs:-1], axis=-1)
-        return np.asarray(loss + 0.5 * self.alpha * squares / total)
+            loss = loss / self.loss.reported_divisor(losses.shape[-1])
+        squares = np.add.reduce(norms[..., 0], axis=1)
+        return np.asarray(loss + (0.5 * self.alpha[:, np.newaxis] * squares / total)[..., 0])
 
     def _traces_for(self, x: Block, like: Array) -> list[Trace]:
         n_networks, n = x.shape[:2]
@@ -122,7 +147,7 @@ class Objective:
             self._traces[n_networks, n] = traces
         return traces
 
-    def _penalise_and_divide(self, parameters: Parameters, total: Array | float, out: Parameters) -> None:
+    def _penalise_and_divide(self, parameters: Parameters, total: Array, out: Parameters) -> None:
         """Turn the sum of gradients in ``out`` into dE/d theta, block by block while in the cache."""
         for (_, weights), (gradient, of_weights) in zip(parameters.blocks, out.blocks, strict=True):
             decay = self._decay[:, : weights.shape[1]]

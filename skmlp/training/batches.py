@@ -3,16 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from skmlp.network.arrays import Array, Block, SparseBlock
+from skmlp.network.objective import block_weight
 
-GATHER_BYTES = 131_072
+GATHER_BYTES = 262_144
 """Rows are gathered as many batches at a time as fit this: small batches share one gather."""
 
-Batch = tuple[Block, Array, "Array | None"]
+
+class Batch(NamedTuple):
+    """The rows of one step.
+
+    Attributes
+    ----------
+    x : array of shape (K, n, m), or SparseBlock
+    y : array of shape (K, n, q)
+    weights : array of shape (K, n), or None
+    total : array of shape () or (K, 1)
+        The weight of the batch.
+    scores : array of shape (K, n, q)
+        Room for the raw scores of the rows.
+    """
+
+    x: Block
+    y: Array
+    weights: Array | None
+    total: Array
+    scores: Array
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Several batches that are gathered together, and the arrays that they are views of."""
+
+    batches: list[Batch]
+    y: Array
+    weights: Array | None
+    totals: Array
+    scores: Array
+
+    def sum_by_batch(self, values: Array) -> Array:
+        """Return the sums of ``values`` (K, rows, q) over the rows of each batch, (n_batches, K, q)."""
+        n_networks, n_rows, n_outputs = values.shape
+        sums = np.empty_like(values, shape=(len(self.batches), n_networks, n_outputs))
+        size = self.batches[0].y.shape[1]
+        n_full, rest = divmod(n_rows, size)
+        full = values[:, : n_full * size].reshape(n_networks, n_full, size, n_outputs)
+        np.add.reduce(full, axis=2, out=sums[:n_full].swapaxes(0, 1))
+        if rest:
+            np.add.reduce(values[:, -rest:], axis=1, out=sums[-1])
+        return sums
 
 
 class Batches:
@@ -70,11 +114,11 @@ class Batches:
             random_state.shuffle(permutation)
             order[:n] = order[permutation]
 
-    def __iter__(self) -> Iterator[Batch]:
-        """Yield x (K, n, m), y (K, n, q) and weights (K, n) or None: views, overwritten later."""
+    def __iter__(self) -> Iterator[Chunk]:
+        """Yield the batches of an epoch, some at a time; the next ones overwrite them."""
         for start in range(0, self.order.shape[1], self._chunk):
             index = self.order[:, start : start + self._chunk]
-            yield from self._gather(index, self._is_row[:, start : start + self._chunk])
+            yield self._gather(index, self._is_row[:, start : start + self._chunk])
 
     def _allocate(self) -> None:
         n_networks = len(self.order)
@@ -84,39 +128,43 @@ class Batches:
         self._chunk = min(batches_per_chunk * self.batch_size, self.order.shape[1])
         shape = (n_networks, self._chunk)
         self._y = np.empty_like(self.y, shape=(*shape, self.y.shape[1]))
-        self._weights = np.empty_like(self.y, shape=shape)
+        self._scores = np.empty_like(self._y)
+        self._weights = np.empty_like(self.y, shape=shape) if self._weighted else None
         if not self._sparse:
             self._x = np.empty_like(self.X, shape=(*shape, self.X.shape[1]), order="C")
-        self._views: dict[int, list[tuple[Any, Array, Array | None]]] = {}  # by length of the chunk
+        self._chunks: dict[int, Chunk] = {}  # by length
 
-    def _gather(self, index: Array, is_row: Array) -> Iterator[Batch]:
+    def _gather(self, index: Array, is_row: Array) -> Chunk:
         length = index.shape[1]
-        if length not in self._views:
-            self._views[length] = self._batch_views(length)
+        if length not in self._chunks:
+            self._chunks[length] = self._chunk_of(length)
+        chunk = self._chunks[length]
         # mode="clip" lets numpy write straight into the buffer; the indices are valid anyway.
-        np.take(self.y, index, axis=0, out=self._y[:, :length], mode="clip")
-        if self._weighted:
-            self._gather_weights(index, is_row)
+        np.take(self.y, index, axis=0, out=chunk.y, mode="clip")
+        if chunk.weights is not None:
+            weights = 1 if self.sample_weight is None else self.sample_weight[index]
+            np.multiply(weights, is_row, out=chunk.weights)
+            for batch in chunk.batches:
+                batch.total[...] = block_weight(batch.y, batch.weights)
         if self._sparse:
-            ((_, y, weights),) = self._views[length]
-            yield SparseBlock([self.X[i] for i in index]), y, weights
-        else:
-            np.take(self.X, index, axis=0, out=self._x[:, :length], mode="clip")
-            yield from self._views[length]
+            x = SparseBlock([self.X[i] for i in index])
+            return replace(chunk, batches=[chunk.batches[0]._replace(x=x)])
+        np.take(self.X, index, axis=0, out=self._x[:, :length], mode="clip")
+        return chunk
 
-    def _gather_weights(self, index: Array, is_row: Array) -> None:
-        weights = self._weights[:, : index.shape[1]]
-        if self.sample_weight is None:
-            weights[...] = is_row
-        else:
-            np.multiply(self.sample_weight[index], is_row, out=weights)
-
-    def _batch_views(self, length: int) -> list[tuple[Any, Array, Array | None]]:
-        """Return the views of each batch in a chunk of ``length`` rows."""
-        views = []
-        for start in range(0, length, self.batch_size):
+    def _chunk_of(self, length: int) -> Chunk:
+        """Return the buffers of a chunk of ``length`` rows, and the views of each batch."""
+        y, scores = self._y[:, :length], self._scores[:, :length]
+        weights = None if self._weights is None else self._weights[:, :length]
+        starts = range(0, length, self.batch_size)
+        totals = np.empty_like(y, shape=(len(starts), len(y) if self._weighted else 1, 1))
+        batches = []
+        for start, total in zip(starts, totals, strict=True):
             rows = slice(start, min(start + self.batch_size, length))
-            x = None if self._sparse else self._x[:, rows]
-            weights = self._weights[:, rows] if self._weighted else None
-            views.append((x, self._y[:, rows], weights))
-        return views
+            x = self._y if self._sparse else self._x[:, rows]  # sparse rows come with each gather
+            batch_weights = None if weights is None else weights[:, rows]
+            if weights is None:
+                total = total[0, 0, ...]
+                total[...] = block_weight(y[:, rows], None)
+            batches.append(Batch(x, y[:, rows], batch_weights, total, scores[:, rows]))
+        return Chunk(batches, y, weights, totals, scores)

@@ -88,7 +88,6 @@ class _Run:
         layout = objective.network.layout
         self._parameters = layout.view(np.empty_like(theta))
         self._gradient = layout.view(np.empty_like(theta))
-        self._terms = objective.empty_terms(1)
 
     def minimize(self, max_iter: int, max_fun: int, tol: float, monitor: Monitor) -> None:
         self.monitor = monitor
@@ -127,10 +126,9 @@ class _Run:
             self._begun = len(self.losses)
             self.monitor.begin(self._begun)
         self._parameters.flat[0] = theta
-        self.objective.terms_and_gradient(
-            self._parameters, self.x, self.y, self.weights, self._terms, self._gradient
+        value = self.objective.value_and_gradient(
+            self._parameters, self.x, self.y, self.weights, self._gradient, reported=True
         )
-        value = self.objective.value(self._terms, reported=True)
         self._last_theta, self._last_value = theta.copy(), float(value[0])
         return self._last_value, self._gradient.flat[0].astype(float)
 

@@ -10,7 +10,7 @@ from skmlp.network.arrays import Array, number_or_column
 from skmlp.network.objective import Objective
 from skmlp.network.parameters import cache_blocks
 from skmlp.training.batches import Batches
-from skmlp.training.hyperparameters import cast_columns, kept
+from skmlp.training.hyperparameters import as_arrays, kept
 from skmlp.training.optimizers import Optimizer
 from skmlp.training.result import Epoch, Monitor, State, TrainingResult
 from skmlp.training.schedules import Schedule
@@ -116,21 +116,28 @@ class StochasticSolver:
 
     def _epoch(self) -> Array:
         """Take one step per batch and return the mean loss over the epoch, shape (k,)."""
-        state, optimizer, objective = self._state, self.optimizer, self.objective
-        rate, t = number_or_column(state.rate), number_or_column(state.step)
-        counts = self.batches.counts
-        terms = objective.empty_terms(*counts.shape)
-        for i, (x, y, weights) in enumerate(self.batches):
-            objective.terms_and_gradient(self._parameters, x, y, weights, terms[i], self._gradient)
-            constants = cast_columns(optimizer.constants(rate, t + (i + 1)), state.theta.dtype)
-            for theta, gradient, moments in self._blocks:
-                optimizer.update(theta, gradient, moments, constants)
-        state.step += len(counts)
-        state.samples_seen += self.batches.n_rows
-        values = objective.value(terms, reported=True) * counts
+        objective, optimizer, counts = self.objective, self.optimizer, self.batches.counts
+        parameters, gradient, dtype = self._parameters, self._gradient, self._state.theta.dtype
+        rate, t = number_or_column(self._state.rate), number_or_column(self._state.step)
+        norms = objective.empty_norms(len(counts))
+        values: list[Array] = []
+        step = 0
+        for chunk in self.batches:
+            first = step
+            for x, y, weights, total, scores in chunk.batches:
+                np.copyto(scores, objective.gradient(parameters, x, y, weights, total, gradient))
+                objective.squared_norms(parameters, out=norms[step])
+                step += 1
+                constants = as_arrays(optimizer.constants(rate, t + step), dtype)
+                for theta, slope, moments in self._blocks:
+                    optimizer.update(theta, slope, moments, constants)
+            losses = chunk.sum_by_batch(objective.losses(chunk.scores, chunk.y, chunk.weights))
+            values.append(objective.value(losses, norms[first:step], chunk.totals, reported=True))
+        self._state.step += len(counts)
+        self._state.samples_seen += self.batches.n_rows
         # Each network's values lie together: their sum then has the same bits in a stack as alone.
-        sums = np.add.reduce(np.ascontiguousarray(values.T), axis=1)
-        return np.asarray(sums / self.batches.n_rows)
+        weighted = np.ascontiguousarray((np.concatenate(values) * counts).T)
+        return np.asarray(np.add.reduce(weighted, axis=1) / self.batches.n_rows)
 
     def _end_of_epoch(self, index: int, loss: Array) -> dict[int, StopReason]:
         """Keep the books, tell the monitor, and return who stops and why."""

@@ -327,7 +327,7 @@ class Interruption:
 
     def __init__(self, monkeypatch, at):
         self.calls, self.at = 0, at
-        original = Objective.terms_and_gradient
+        original = Objective.gradient
 
         def interrupted(objective, *args, **kwargs):
             self.calls += 1
@@ -335,7 +335,7 @@ class Interruption:
                 raise KeyboardInterrupt
             return original(objective, *args, **kwargs)
 
-        monkeypatch.setattr(Objective, "terms_and_gradient", interrupted)
+        monkeypatch.setattr(Objective, "gradient", interrupted)
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])

@@ -8,7 +8,7 @@ from scipy.optimize import approx_fprime
 from skmlp.network.activations import ACTIVATIONS
 from skmlp.network.arrays import SparseBlock
 from skmlp.network.losses import LogLoss, SquaredError
-from skmlp.network.objective import Objective
+from skmlp.network.objective import Objective, block_weight
 from tests.network.problems import (
     HIDDEN,
     LOSS_CASES,
@@ -26,11 +26,11 @@ WEIGHTED = pytest.mark.parametrize("weighted", [False, True], ids=["unweighted",
 ALPHA = np.array([0.7, 0.0, 2.3])
 
 
-def value_and_gradient(objective, theta, x, y, weights=None):
+def value_and_gradient(objective, theta, x, y, weights=None, **options):
     """Return E (K,) and dE/d theta (K, P)."""
     view = objective.network.layout.view
     gradient = view(np.full_like(theta, np.nan))
-    value = objective.value_and_gradient(view(theta), x, y, weights, gradient)
+    value = objective.value_and_gradient(view(theta), x, y, weights, gradient, **options)
     return value, gradient.flat
 
 
@@ -207,33 +207,39 @@ def test_biases_are_not_penalised():
 def test_reported_squared_error_is_the_mean_over_outputs(loss):
     network, theta = network_and_theta()
     x, y, weights = data(loss)
-    view = network.layout.view
     reported, minimised = [], []
     for alpha in (np.zeros(3), ALPHA):
-        objective = Objective(network, loss, alpha)
-        terms = objective.empty_terms(3)
-        gradient = view(np.empty_like(theta))
-        objective.terms_and_gradient(view(theta), x, y, weights, terms, gradient)
-        reported.append(objective.value(terms, reported=True))
-        minimised.append(objective.value(terms))
+        arguments = (Objective(network, loss, alpha), theta, x, y, weights)
+        minimised.append(value_and_gradient(*arguments)[0])
+        reported.append(value_and_gradient(*arguments, reported=True)[0])
     divisor = N_OUTPUTS if isinstance(loss, SquaredError) else 1
     np.testing.assert_allclose(reported[0], minimised[0] / divisor, rtol=1e-13)
     penalties = [values[1] - values[0] for values in (reported, minimised)]
     np.testing.assert_allclose(*penalties, rtol=1e-10, atol=1e-14)
 
 
-def test_terms_of_several_blocks_are_valued_at_once():
+def test_several_blocks_are_valued_at_once():
     loss = SquaredError()
     network, theta = network_and_theta()
     objective = Objective(network, loss, ALPHA)
-    view = network.layout.view
-    terms, gradient = objective.empty_terms(2, 3), view(np.empty_like(theta))
-    expected = []
+    parameters, gradient = network.layout.view(theta), network.layout.view(np.empty_like(theta))
+    norms, losses, totals, expected = objective.empty_norms(2), [], [], []
     for i in range(2):
         x, y, weights = data(loss, seed=i)
-        objective.terms_and_gradient(view(theta), x, y, weights, terms[i], gradient)
+        totals.append(block_weight(y, weights))
+        z = objective.gradient(parameters, x, y, weights, totals[-1], gradient)
+        objective.squared_norms(parameters, out=norms[i])
+        losses.append(objective.losses(z, y, weights).sum(axis=1))
         expected.append(value_and_gradient(objective, theta, x, y, weights)[0])
-    np.testing.assert_array_equal(objective.value(terms), expected)
+    np.testing.assert_array_equal(objective.value(np.array(losses), norms, np.array(totals)), expected)
+
+
+def test_weight_of_a_block():
+    y = np.zeros((2, 3, 1), dtype=np.float32)
+    weights = np.array([[1, 2, 3], [0, 0, 0]], dtype=np.float32)
+    assert block_weight(y, None) == 3
+    np.testing.assert_array_equal(block_weight(y, weights), [[6], [1]])
+    assert block_weight(y, None).dtype == block_weight(y, weights).dtype == np.float32
 
 
 @EVERY_LOSS

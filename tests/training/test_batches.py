@@ -24,7 +24,7 @@ KINDS = {
 }
 EVERY_KIND = pytest.mark.parametrize("make", KINDS.values(), ids=KINDS)
 EVERY_SIZE = pytest.mark.parametrize("batch_size", [1, 7, 19, 41, 100])
-EVERY_CHUNK = pytest.mark.parametrize("gather_bytes", [0, 900, 131_072], indirect=True)
+EVERY_CHUNK = pytest.mark.parametrize("gather_bytes", [0, 900, 262_144], indirect=True)
 """One batch at a time, a few, and all at once: a row of X has 40 bytes."""
 
 
@@ -45,7 +45,8 @@ def epoch(batches):
     """Return copies of all that one epoch yields."""
     return [
         (dense(x).copy(), y.copy(), None if weights is None else weights.copy())
-        for x, y, weights in batches
+        for chunk in batches
+        for x, y, weights, _, _ in chunk.batches
     ]
 
 
@@ -168,8 +169,8 @@ def test_keep_goes_on_in_the_present_order(folds):
 @EVERY_KIND
 def test_dtype_is_kept(make, dtype):
     batches = Batches(make(X.astype(dtype)), Y.astype(dtype), WEIGHT.astype(dtype), UNEQUAL, 19)
-    for x, y, weights in batches:
-        assert dense(x).dtype == y.dtype == weights.dtype == dtype
+    for x, y, weights, total, scores in (batch for chunk in batches for batch in chunk.batches):
+        assert dense(x).dtype == y.dtype == weights.dtype == total.dtype == scores.dtype == dtype
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -181,5 +182,20 @@ def test_rows_may_lie_in_any_order_in_memory(order):
 def test_every_epoch_uses_the_same_buffers():
     batches = Batches(X, Y, WEIGHT, UNEQUAL, 7)
     first, second = list(batches), list(batches)
-    for a, b in zip(first, second, strict=True):
-        assert all(one is other for one, other in zip(a, b, strict=True))
+    assert all(a is b for a, b in zip(first, second, strict=True))
+
+
+@EVERY_KIND
+@EVERY_SIZE
+@EVERY_CHUNK
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["unweighted", "weighted"])
+def test_totals_and_sums_are_those_of_each_batch(make, batch_size, gather_bytes, weight):
+    for chunk in Batches(make(X), Y, weight, FOLDS, batch_size):
+        chunk.scores[...] = chunk.y
+        sums = chunk.sum_by_batch(chunk.scores)
+        for batch, total, of_batch in zip(chunk.batches, chunk.totals, sums, strict=True):
+            np.testing.assert_allclose(of_batch, batch.y.sum(axis=1), rtol=1e-15)
+            np.testing.assert_array_equal(batch.scores, batch.y)
+            expected = batch.y.shape[1] if weight is None else batch.weights.sum(axis=1, keepdims=True)
+            np.testing.assert_array_equal(batch.total, expected)
+            np.testing.assert_array_equal(total, np.broadcast_to(batch.total, total.shape))

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from skmlp.training.hyperparameters import cast_columns, kept, stacked
+from skmlp.training.hyperparameters import as_arrays, kept, stacked
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,9 @@ def test_kept_leaves_plain_numbers_alone():
     assert kept(Choice(0.1), np.array([True, False])) == Choice(0.1)
 
 
-def test_columns_are_cast_and_plain_numbers_are_not():
-    column, number = cast_columns((np.array([[0.1], [0.2]]), 0.1), np.dtype("float32"))
-    assert column.dtype == np.float32
+def test_columns_and_numbers_become_arrays_of_one_dtype():
+    column, number = as_arrays((np.array([[0.1], [0.2]]), 0.1), np.dtype("float32"))
+    assert column.dtype == number.dtype == np.float32
     np.testing.assert_array_equal(column, np.float32([[0.1], [0.2]]))
-    assert (type(number), number) == (float, 0.1)
+    assert number.shape == ()
+    assert number == np.float32(0.1)

@@ -6,7 +6,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from skmlp.training.hyperparameters import cast_columns, kept, stacked
+from skmlp.training.hyperparameters import as_arrays, kept, stacked
 from skmlp.training.optimizers import OPTIMIZERS, SGD, Adam
 
 N_STEPS, P = 50, 7
@@ -29,7 +29,7 @@ def run(optimizer, rate=RATE, n_steps=N_STEPS, dtype="float64", block=P):
     path = []
     for t in range(1, n_steps + 1):
         gradient = slope(theta.astype(float), t).astype(dtype)
-        constants = cast_columns(optimizer.constants(rate, t), theta.dtype)
+        constants = as_arrays(optimizer.constants(rate, t), theta.dtype)
         for start in range(0, P, block):
             columns = np.s_[:, start : start + block]
             parts = tuple(moment[columns] for moment in moments)

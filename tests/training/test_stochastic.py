@@ -178,11 +178,11 @@ def test_an_epoch_is_one_step_per_batch_in_the_order_of_the_random_stream(member
         for start in range(0, N, 17):
             rows, t = order[start : start + 17], t + 1
             weights = None if sample_weight is None else sample_weight[np.newaxis, rows]
-            terms = training.objective.empty_terms(1)
-            training.objective.terms_and_gradient(
-                view(theta), X[np.newaxis, rows], training.y[np.newaxis, rows], weights, terms, gradient
+            x, y = X[np.newaxis, rows], training.y[np.newaxis, rows]
+            (value,) = training.objective.value_and_gradient(
+                view(theta), x, y, weights, gradient, reported=True
             )
-            loss += len(rows) * training.objective.value(terms, reported=True)[0] / N
+            loss += len(rows) * value / N
             constants = training.optimizer.constants(member.rate, t)
             training.optimizer.update(theta, gradient.flat, tuple(moments), constants)
         losses.append(loss)
