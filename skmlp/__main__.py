@@ -118,8 +118,8 @@ def competitors(best: Any) -> dict[str, Any]:
     """Return the pipeline ``best`` unfitted, with skmlp's network and with scikit-learn's."""
     parameters = best[-1].get_params()
     in_float32 = MLPClassifier(**parameters | {"dtype": "float32"})
-    del parameters["dtype"]
-    peer = sklearn.neural_network.MLPClassifier(**parameters)
+    known = sklearn.neural_network.MLPClassifier().get_params()
+    peer = sklearn.neural_network.MLPClassifier(**{name: parameters[name] for name in known})
     return {
         "scikit-learn": make_pipeline(clone(best[0]), peer),
         "skmlp": clone(best),

@@ -303,6 +303,61 @@ def measure(workload: Workload, repeats: int, epochs: int) -> Times:
     return {competitor: statistics.median(seconds) for competitor, seconds in times.items()}
 
 
+# What options cost, against the same fit without them.
+
+
+@dataclass(frozen=True)
+class Option:
+    """Parameters, and for each workload at most how many times a fit without them may be taken."""
+
+    parameters: dict[str, Any]
+    limits: dict[str, float | None]
+
+    @property
+    def title(self) -> str:
+        return ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
+
+
+OPTION_WORKLOADS = ["small", "tiny", "digits", "medium"]
+EVERY = dict.fromkeys(OPTION_WORKLOADS)
+OPTIONS = [
+    Option({"dropout": 0.2}, EVERY | dict.fromkeys(OPTION_WORKLOADS, 1.25)),
+    Option({"normalization": "batch"}, EVERY | dict.fromkeys(OPTION_WORKLOADS, 1.5)),
+    Option({"normalization": "layer"}, EVERY),
+    Option({"n_members": 8}, {"small": 2.5, "tiny": 8.0}),
+]
+OptionTimes = dict[str, float]  # by title; "" is the fit without options
+
+
+def measure_options(workload: Workload, repeats: int, epochs: int) -> OptionTimes:
+    """Return the median time of fits in float32 with each option and without, in alternating rounds."""
+    X, y = workload.data("float32")
+    times: dict[str, list[float]] = {}
+    for i in range(repeats + 1):
+        for option in [Option({}, {}), *OPTIONS]:
+            if option.parameters and workload.name not in option.limits:
+                continue
+            time.sleep(PAUSE)
+            seconds = fit_seconds(estimator(skmlp, workload, epochs, **option.parameters), X, y, epochs)
+            if i:  # the first round does not count
+                times.setdefault(option.title, []).append(seconds)
+    return {title: statistics.median(seconds) for title, seconds in times.items()}
+
+
+def options_table(results: dict[Workload, OptionTimes]) -> str:
+    def cell(option: Option, workload: Workload, times: OptionTimes) -> str:
+        if option.title not in times:
+            return "-"
+        ratio, limit = times[option.title] / times[""], option.limits[workload.name]
+        if limit is None:
+            return f"{ratio:.2f}"
+        return f"{ratio:.2f} (≤ {limit}: {'met' if ratio <= limit else '**missed**'})"
+
+    header = ["time over that without the option", *(w.name for w in results)]
+    rows = [[option.title, *(cell(option, w, t) for w, t in results.items())] for option in OPTIONS]
+    return markdown(header, rows)
+
+
 # Memory: each fit in a process of its own.
 
 
@@ -474,7 +529,9 @@ def load_average() -> float | None:
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
-def page(results: dict[Workload, Times], repeats: int, memory: str, load: float | None) -> str:
+def page(
+    results: dict[Workload, Times], repeats: int, options: str, memory: str, load: float | None
+) -> str:
     busy = "" if load is None else f" Load of the machine before it began: {load:.1f}."
     return f"""\
 # How fast is fit?
@@ -490,6 +547,12 @@ on {datetime.date.today()}, {cpu()}, {os.cpu_count()} cores, {platform.system()}
 {ratios_table(results)}
 
 {verdict(results)}
+
+## Options
+
+In float32. An ensemble trains all its members as one stack.
+
+{options}
 
 ## Peak memory
 
@@ -546,16 +609,19 @@ def main() -> None:
             f"The machine is busy (load {load:.1f}): threads that wait for each other suffer most.",
             file=sys.stderr,
         )
-    results = {}
+    results, options_results = {}, {}
     for workload in WORKLOADS:
         if workload.name in options.only.split(","):
             epochs = max(1, workload.epochs // 4) if options.quick else workload.epochs
             print(f"{workload.name}: {epochs} epochs, {options.repeats} rounds ...", file=sys.stderr)
             results[workload] = measure(workload, options.repeats, epochs)
+            if workload.name in OPTION_WORKLOADS:
+                options_results[workload] = measure_options(workload, options.repeats, epochs)
+    of_options = options_table(options_results)
     if options.quick:
-        print("", times_table(results), ratios_table(results), verdict(results), sep="\n\n")
+        print("", times_table(results), ratios_table(results), verdict(results), of_options, sep="\n\n")
         return
-    text = page(results, options.repeats, memory_table(results), load)
+    text = page(results, options.repeats, of_options, memory_table(results), load)
     print(text)
     if len(results) == len(WORKLOADS):
         PAGE.write_text(text, encoding="utf-8")

@@ -5,10 +5,12 @@ scikit-learn has callbacks from 1.9 on. Before that, estimators have no ``set_ca
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from skmlp.estimators.choices import schedule_of
+from skmlp.estimators.data import Data
 from skmlp.network.network import Network
 from skmlp.training.result import Epoch, Monitor
 from skmlp.training.stopping import StopReason
@@ -43,9 +45,10 @@ class Printer(Monitor):
         self.last_words = schedule_of(estimator).last_words
 
     def end(self, epoch: Epoch) -> bool:
-        print(f"Iteration {epoch.index + 1}, loss = {epoch.loss[0]:.8f}")
+        # For an ensemble, means over the members that are still being trained.
+        print(f"Iteration {epoch.index + 1}, loss = {epoch.loss.mean():.8f}")
         if epoch.score is not None:
-            print(f"Validation score: {epoch.score[0]:f}")
+            print(f"Validation score: {epoch.score.mean():f}")
         for rate in epoch.new_rate.values():
             print(f"{self._no_improvement(epoch)} Setting learning rate to {rate:f}")
         if StopReason.NO_IMPROVEMENT in epoch.stopped.values():
@@ -60,21 +63,39 @@ class Printer(Monitor):
         )
 
 
+class TimeLimit(Monitor):
+    """Asks to stop after the epoch in which the time is up.
+
+    Parameters
+    ----------
+    seconds : float
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.start, self.is_up = seconds, time.monotonic(), False
+
+    def end(self, epoch: Epoch) -> bool:
+        self.is_up = time.monotonic() - self.start >= self.seconds
+        return self.is_up
+
+
 class CallbackMonitor(Monitor):
     """Makes each epoch a task of scikit-learn's callbacks.
 
     Parameters
     ----------
     estimator : the estimator that is being fitted
-    X, y, sample_weight : what ``fit`` was given, validated
+    data : Data
     network : Network
     """
 
-    def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any, network: Network) -> None:
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        self.data = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+    def __init__(self, estimator: Any, data: Data, network: Network) -> None:
+        metadata = None if data.sample_weight is None else {"sample_weight": data.sample_weight}
+        self.data = {"estimator": estimator, "X": data.X, "y": data.labels, "metadata": metadata}
         self.estimator, self.network = estimator, network
-        self.context = estimator._init_callback_context(max_subtasks=estimator.max_iter)
+        # lbfgs trains the members of an ensemble one after the other.
+        runs = 1 if estimator._is_stochastic() else estimator.n_members
+        self.context = estimator._init_callback_context(max_subtasks=runs * estimator.max_iter)
         self.context.call_on_fit_task_begin(**self.data)
         self.epoch_context: Any = None
 
@@ -107,20 +128,21 @@ class FitMonitor(Monitor):
     Parameters
     ----------
     estimator : the estimator that is being fitted
-    X, y, sample_weight : what ``fit`` was given, validated
+    data : Data
     network : Network
     with_callbacks : bool
         Whether scikit-learn's callbacks are told.
     """
 
-    def __init__(
-        self, estimator: Any, X: Any, y: Any, sample_weight: Any, network: Network, *, with_callbacks: bool
-    ) -> None:
+    def __init__(self, estimator: Any, data: Data, network: Network, *, with_callbacks: bool) -> None:
         self.monitors: list[Monitor] = []
+        self.time_limit = None if estimator.max_time is None else TimeLimit(estimator.max_time)
+        if self.time_limit is not None:
+            self.monitors.append(self.time_limit)
         if estimator.verbose:
             self.monitors.append(Printer(estimator))
         if HAS_CALLBACKS and with_callbacks:
-            self.monitors.append(CallbackMonitor(estimator, X, y, sample_weight, network))
+            self.monitors.append(CallbackMonitor(estimator, data, network))
 
     def begin(self, index: int) -> None:
         for monitor in self.monitors:

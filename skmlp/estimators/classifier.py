@@ -14,7 +14,7 @@ from skmlp.estimators.multilayer_perceptron import (
     partial_fit_if_stochastic,
 )
 from skmlp.estimators.parameters import documented
-from skmlp.estimators.targets import MULTIOUTPUT, ClassTargets
+from skmlp.estimators.targets import MULTIOUTPUT, ClassTargets, class_weights, loss_of_classes
 from skmlp.estimators.validation import unchanged_on_error
 from skmlp.network.arrays import Array
 from skmlp.network.losses import Loss
@@ -35,10 +35,13 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
     ----------
     classes_ : ndarray of shape (n_classes,), or list of such arrays
         Class labels; one array per target if there are several multiclass targets.
-    coefs_ : list of ndarray of shape (n_inputs, n_units)
-        Weights of each layer.
-    intercepts_ : list of ndarray of shape (n_units,)
+    coefs_ : list of ndarray of shape (n_inputs, n_units), or (n_members, n_inputs, n_units)
+        Weights of each layer; of an ensemble, those of all members.
+    intercepts_ : list of ndarray of shape (n_units,), or (n_members, n_units)
         Biases of each layer.
+    normalization_parameters_ : list of lists of ndarray of shape (n_units,), or (n_members, n_units)
+        Gain and shift of each hidden layer, and with 'batch' its running mean and variance; only with
+        ``normalization``.
     loss_ : float
         The loss of the last epoch.
     best_loss_ : float or None
@@ -46,9 +49,14 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
     loss_curve_ : list of float
         The loss of every epoch (of every iteration of 'lbfgs').
     validation_scores_ : list of float, or None
-        Accuracy on the validation part after every epoch, with ``early_stopping``.
+        Accuracy (or the score that ``scoring`` chooses) on the validation part after every epoch, with
+        ``early_stopping``.
+    validation_loss_curve_ : list of float, or None
+        The loss on the validation part after every epoch, without penalty.
     best_validation_score_ : float or None
-        The best of them; its weights are kept.
+        The best of the scores; its weights are kept.
+    best_iter_ : int
+        The epoch, counted from 1, of the last call whose weights are kept.
     n_iter_ : int
         Epochs (iterations) of the last call to ``fit``.
     t_ : int
@@ -57,6 +65,10 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         Number of features.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if X has names that are all strings.
+    x_scaler_ : sklearn.preprocessing.StandardScaler
+        What brings the features to mean 0 and variance 1; only with ``standardize``.
+    members_ : list of MLPClassifier
+        The networks of an ensemble, each a fitted estimator that shares its arrays.
     n_layers_ : int
         Number of layers, input and output included.
     n_outputs_ : int
@@ -103,10 +115,11 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         hidden_layer_sizes: Any = (100,),
         activation: Any = "relu",
         *,
-        solver: str = "adam",
+        loss: Any = "log_loss",
+        solver: Any = "adam",
         alpha: float = 0.0001,
         batch_size: int | str = "auto",
-        learning_rate: str = "constant",
+        learning_rate: Any = "constant",
         learning_rate_init: float = 0.001,
         power_t: float = 0.5,
         max_iter: int = 200,
@@ -125,9 +138,21 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
         dtype: str = "auto",
+        weight_decay: float = 0.0,
+        warmup: float = 0.0,
+        max_grad_norm: float | None = None,
+        initializer: Any = "auto",
+        dropout: Any = 0.0,
+        normalization: Any = None,
+        standardize: bool = False,
+        class_weight: Any = None,
+        scoring: Any = None,
+        n_members: int = 1,
+        max_time: float | None = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
+        self.loss = loss
         self.solver = solver
         self.alpha = alpha
         self.batch_size = batch_size
@@ -150,6 +175,17 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
         self.dtype = dtype
+        self.weight_decay = weight_decay
+        self.warmup = warmup
+        self.max_grad_norm = max_grad_norm
+        self.initializer = initializer
+        self.dropout = dropout
+        self.normalization = normalization
+        self.standardize = standardize
+        self.class_weight = class_weight
+        self.scoring = scoring
+        self.n_members = n_members
+        self.max_time = max_time
 
     @partial_fit_if_stochastic  # type: ignore[untyped-decorator]
     @unchanged_on_error
@@ -180,18 +216,34 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
             raise ValueError("classes must be passed on the first call to partial_fit.")
         return self._fit(X, y, sample_weight, incremental=True, classes=classes)
 
-    def _targets(self) -> ClassTargets:
-        return ClassTargets(self._target_type, self.classes_)
+    def _targets(self, loss: Any = None) -> ClassTargets:
+        """Return the targets with the loss that was fitted, or with another one."""
+        choice = self._fitted_choices["loss"] if loss is None else loss
+        return ClassTargets(self._target_type, self.classes_, loss_of_classes(choice))
 
     def _loss(self) -> Loss:
-        return self._targets().loss
+        return self._targets(self.loss).loss
+
+    def _encode_validation(self, y: Any, n_targets: int, dtype: Any) -> Array:
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        targets = self._targets(self.loss)
+        if missing := targets.missing(y):
+            raise ValueError(f"y_val has classes that y has not: {missing}; y has {targets.classes}.")
+        return targets.encode(y, dtype)
+
+    def _with_class_weight(self, y: Array, sample_weight: Array | None, dtype: Any) -> Array | None:
+        if self.class_weight is None:
+            return sample_weight
+        weights = class_weights(self.class_weight, y, sample_weight).astype(dtype)
+        return weights if sample_weight is None else weights * sample_weight
 
     def _read_targets(self, y: Any, classes: Any, dtype: Any, *, continuing: bool) -> Array:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         known = continuing and hasattr(self, "classes_")
-        targets = self._targets() if known else ClassTargets.of(y, classes)
+        targets = self._targets(self.loss) if known else ClassTargets.of(y, classes)
         if known and classes is not None:
             self._check_same_classes(ClassTargets.of(y, classes))
         one_target = targets.kind in ("binary", "multiclass")
@@ -224,14 +276,14 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
             return y.astype(bool)
         if self._target_type != "multiclass":
             return None
-        codes = self._targets().codes(y - 0.5)
+        codes = self._targets(self.loss).codes(y - 0.5)
         counts = np.bincount(codes)
         counts = counts[counts > 0]
         fits = counts.min() >= 2 and len(counts) <= min(n_held_out, len(y) - n_held_out)
         return codes if fits else None
 
     def _validation_score(self, z: Array, y: Array, sample_weight: Array | None) -> float:
-        targets = self._targets()
+        targets = self._targets(self.loss)
         hits = targets.codes(z) == targets.codes(y - 0.5)
         return subset_accuracy(hits, sample_weight)
 
@@ -248,8 +300,13 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             The predicted labels.
         """
-        scores = self._raw_scores(X)
+        scores = self._scores(X)
         return self._targets().decode(scores)
+
+    def _scores(self, X: Any) -> Array:
+        """Return raw scores (n_samples, n_outputs_), of an ensemble those of its mean probabilities."""
+        scores = self._raw_scores(X)
+        return scores[0] if len(scores) == 1 else self._targets().loss.mixture(scores)
 
     def decision_function(self, X: Any) -> Array:
         """Return the raw scores: what the network computes before softmax or sigmoid.
@@ -264,7 +321,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         scores : ndarray of shape (n_samples,) or (n_samples, `n_outputs_`)
             For a binary target, the log-odds of ``classes_[1]``.
         """
-        scores = self._raw_scores(X)
+        scores = self._scores(X)
         return scores[:, 0] if self._target_type == "binary" else scores
 
     def predict_proba(self, X: Any) -> Any:
@@ -281,7 +338,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
             Columns in the order of ``classes_``; one array per target if there are several multiclass
             targets.
         """
-        scores = self._raw_scores(X)
+        scores = self._scores(X)
         return self._targets().probabilities(scores)
 
     def predict_log_proba(self, X: Any) -> Any:
@@ -297,7 +354,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         log_p : ndarray of shape (n_samples, n_classes), or list of such
             As of ``predict_proba``.
         """
-        scores = self._raw_scores(X)
+        scores = self._scores(X)
         return self._targets().probabilities(scores, log=True)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,52 +14,52 @@ from skmlp.network.arrays import Array
 
 @dataclass(frozen=True)
 class Data:
-    """Training data with encoded targets.
+    """Samples with encoded targets.
 
     Attributes
     ----------
     X : array or CSR matrix of shape (n_samples, n_features)
     y : array of shape (n_samples, n_outputs)
     sample_weight : array of shape (n_samples,), or None
-    rows : index array
-        The rows to train on.
-    held_out : index array, or None
-        The rows to validate on.
+    labels : array of shape (n_samples,) or (n_samples, n_targets)
+        The targets as the user gave them.
     """
 
     X: Any
     y: Array
     sample_weight: Array | None
-    rows: Array
-    held_out: Array | None = None
+    labels: Array
 
-    def weights(self, rows: Array) -> Array | None:
-        """Return the sample weights of ``rows``."""
-        return None if self.sample_weight is None else self.sample_weight[rows]
+    def rows(self, rows: Array) -> Data:
+        """Return some of the samples, copied."""
+        weights = None if self.sample_weight is None else self.sample_weight[rows]
+        return Data(self.X[rows], self.y[rows], weights, self.labels[rows])
 
-    def hold_out(self, fraction: float, random_state: np.random.RandomState, strata: Array | None) -> Data:
-        """Return the data with a part of the rows held out, as scikit-learn would draw them.
 
-        Only indices are split: X is not copied.
-        """
-        split = f"validation_fraction={fraction!r} of n_samples={len(self.rows)}"
-        way_out = "Change validation_fraction, get more data, or set early_stopping=False."
-        try:
-            rows, held_out = train_test_split(
-                self.rows, test_size=fraction, random_state=random_state, stratify=strata
-            )
-        except ValueError as error:
-            raise ValueError(f"Cannot hold out {split}: {error} {way_out}") from error
-        if len(held_out) < 2:
-            raise ValueError(
-                f"The validation set is too small: {split} is {len(held_out)}, at least 2 are needed."
-                f" {way_out}"
-            )
+def hold_out(
+    data: Data, fraction: float, random_state: np.random.RandomState, strata: Array | None
+) -> tuple[Array, Array]:
+    """Return the rows to train on and those to validate on, as scikit-learn would draw them.
+
+    Only indices are split: X is not copied.
+    """
+    n_samples = data.X.shape[0]
+    split = f"validation_fraction={fraction!r} of n_samples={n_samples}"
+    way_out = "Change validation_fraction, get more data, or set early_stopping=False."
+    try:
+        rows, held_out = train_test_split(
+            np.arange(n_samples), test_size=fraction, random_state=random_state, stratify=strata
+        )
+    except ValueError as error:
+        raise ValueError(f"Cannot hold out {split}: {error} {way_out}") from error
+    if len(held_out) < 2:
+        raise ValueError(
+            f"The validation set is too small: {split} is {len(held_out)}, at least 2 are needed. {way_out}"
+        )
+    if data.sample_weight is not None:
         for part, of in ((rows, "training"), (held_out, "validation")):
-            weights = self.weights(part)
-            if weights is not None:
-                check_some_weight(weights, f"sample_weight of the {of} part")
-        return replace(self, rows=rows, held_out=held_out)
+            check_some_weight(data.sample_weight[part], f"sample_weight of the {of} part")
+    return rows, held_out
 
 
 def n_held_out(fraction: float, n_samples: int) -> int:

@@ -25,10 +25,13 @@ def remember(estimator: Any, solver: StochasticSolver, state: State, incremental
         "samples_seen": state.samples_seen,
         "best": state.best,
         "without_improvement": state.without_improvement,
-        "order": solver.batches.order[0],
+        "order": solver.batches.order,
+        "streams": [stream.bit_generator.state for stream in solver.objective.training.streams],
     }
     if solver.random_states is not None:
-        memory["random_state"] = solver.random_states[0].get_state(legacy=False)
+        memory["random_states"] = [
+            random_state.get_state(legacy=False) for random_state in solver.random_states
+        ]
     return memory
 
 
@@ -49,24 +52,58 @@ def resume(estimator: Any, solver: StochasticSolver, state: State, incremental: 
     if incremental and not memory["validated"]:  # else the best is a score, not a loss
         state.best[:] = memory["best"]
         state.without_improvement[:] = memory["without_improvement"]
-    if not incremental and np.array_equal(np.sort(memory["order"]), np.sort(solver.batches.order[0])):
-        solver.batches.order[0] = memory["order"]
-    if "random_state" in memory and solver.random_states is not None:
-        # A stream of our own: one that the user passed in is not wound back.
-        random_state = np.random.RandomState()
-        random_state.set_state(memory["random_state"])
-        solver.random_states = [random_state]
+    order = solver.batches.order
+    if not incremental and np.array_equal(np.sort(memory["order"]), np.sort(order)):
+        order[...] = memory["order"]
+    if incremental:
+        solver.first_step = int(state.step[0])
+    for stream, before in zip(solver.objective.training.streams, memory["streams"], strict=False):
+        stream.bit_generator.state = before
+    if "random_states" in memory and solver.random_states is not None:
+        # Streams of our own: one that the user passed in is not wound back.
+        solver.random_states = [np.random.RandomState() for _ in memory["random_states"]]
+        for random_state, before in zip(solver.random_states, memory["random_states"], strict=True):
+            random_state.set_state(before)
 
 
-def fitted_parameters(estimator: Any, network: Network, dtype: Any) -> Array:
-    """Return the fitted weights as a flat buffer, or raise an error if the network is another one."""
-    expected = [specs[0].shape for specs in network.layout.specs if specs]
+def fitted_layers(estimator: Any, network: Network) -> list[list[Array]]:
+    """Return the published arrays as the layers of ``network`` see them: (K, *shape), not copied."""
+    single = estimator.coefs_[0].ndim == 2
+    dense = iter(zip(estimator.coefs_, estimator.intercepts_, strict=True))
+    normalizations = iter(getattr(estimator, "normalization_parameters_", None) or [])
+    layers = []
+    for i, specs in enumerate(network.layout.specs):
+        arrays = next(dense) if i in network.dense else next(normalizations) if specs else ()
+        # Where a layer has no biases, zeros are published.
+        arrays = arrays[: len(specs)]
+        stacked = [array[np.newaxis] if single else array for array in arrays]
+        # Biases and the like are published without the axis over which they broadcast.
+        layers.append([array if array.ndim == 3 else array[:, np.newaxis] for array in stacked])
+    return layers
+
+
+def fitted_parameters(estimator: Any, network: Network, n_networks: int, dtype: Any) -> Array:
+    """Return the fitted parameters as a flat buffer, or raise an error if the network is another one."""
+    dense = [network.layout.specs[i] for i in network.dense]
+    members = () if n_networks == 1 else (n_networks,)
+    expected = [(*members, *specs[0].shape) for specs in dense]
     found = [np.shape(coef) for coef in estimator.coefs_]
     if found != expected:
         raise ValueError(
-            f"hidden_layer_sizes={estimator.hidden_layer_sizes!r} asks for weights of shapes"
-            f" {expected}, but the fitted network has {found}: warm_start and partial_fit cannot"
-            " change the network. Set warm_start=False, or clone the estimator, to start anew."
+            f"hidden_layer_sizes={estimator.hidden_layer_sizes!r} and n_members={n_networks} ask for"
+            f" weights of shapes {expected}, but the fitted network has {found}: warm_start and"
+            " partial_fit cannot change the network. Set warm_start=False, or clone the estimator, to"
+            " start anew."
         )
-    arrays = [*estimator.coefs_, *estimator.intercepts_]
-    return np.concatenate([np.ravel(array) for array in arrays])[np.newaxis].astype(dtype, copy=False)
+    before = estimator._fitted_choices["normalization"]
+    if before != estimator.normalization:
+        raise ValueError(
+            f"normalization={estimator.normalization!r} was {before!r} in the last fit: warm_start and"
+            " partial_fit cannot change the network. Set warm_start=False, or clone the estimator."
+        )
+    theta = np.empty((n_networks, network.layout.n_parameters), dtype=dtype)
+    views = network.layout.view(theta).layers
+    for of_layer, fitted in zip(views, fitted_layers(estimator, network), strict=True):
+        for view, array in zip(of_layer, fitted, strict=True):
+            view[...] = array
+    return theta

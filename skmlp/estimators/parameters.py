@@ -14,14 +14,18 @@ from numbers import Integral, Real
 from typing import Any, TypeVar
 
 import numpy as np
+from sklearn.base import ClassifierMixin
 
 from skmlp.network.activations import ACTIVATIONS, Activation
-from skmlp.network.losses import LOSSES, ProbabilisticLoss
-from skmlp.training.optimizers import OPTIMIZERS
-from skmlp.training.schedules import SCHEDULES
+from skmlp.network.initializers import INITIALIZERS, Initializer
+from skmlp.network.layers import NORMALIZATIONS, BatchNormalization, Normalization
+from skmlp.network.losses import LOSSES, LogLoss, Loss, ProbabilisticLoss
+from skmlp.training.optimizers import OPTIMIZERS, Optimizer
+from skmlp.training.schedules import SCHEDULES, Schedule
 
 STOCHASTIC_SOLVERS = tuple(OPTIMIZERS)
 SOLVERS = ("lbfgs", *STOCHASTIC_SOLVERS)
+REGRESSION_LOSSES = [name for name, loss in LOSSES.items() if not issubclass(loss, ProbabilisticLoss)]
 
 
 class InvalidParameterError(ValueError, TypeError):
@@ -91,7 +95,20 @@ def one_of(names: Iterable[str]) -> tuple[str, Callable[[Any], bool]]:
     return words, lambda value: isinstance(value, str) and value in names
 
 
-_ACTIVATION_WORDS, _is_activation_name = one_of(ACTIVATIONS)
+def named_or(names: Iterable[str], kind: type) -> tuple[str, Callable[[Any], bool]]:
+    """Return the words and the check for a choice by name, or an instance of ``kind``."""
+    words, is_name = one_of(names)
+    return f"{words} or {kind.__name__}", lambda value: is_name(value) or isinstance(value, kind)
+
+
+def per_layer(value: Any, accepts: Callable[[Any], bool]) -> bool:
+    """Return whether ``value`` is accepted, or is a list, tuple or array of accepted values."""
+    return accepts(value) or (
+        isinstance(value, (list, tuple, np.ndarray)) and all(accepts(v) for v in value)
+    )
+
+
+_ACTIVATION_WORDS, _is_activation = named_or(ACTIVATIONS, Activation)
 
 PARAMETERS: dict[str, Parameter] = {
     "hidden_layer_sizes": Parameter(
@@ -100,25 +117,35 @@ PARAMETERS: dict[str, Parameter] = {
         "The number of units of each hidden layer. Empty: no hidden layer, a linear model.",
     ),
     "activation": Parameter(
-        f"{_ACTIVATION_WORDS} or Activation",
-        lambda value: _is_activation_name(value) or isinstance(value, Activation),
+        f"{_ACTIVATION_WORDS}, or a list of such",
+        lambda value: per_layer(value, _is_activation),
         """
-        The nonlinearity of the hidden layers, by name or as an instance.
+        The nonlinearity of the hidden layers, by name or as an instance such as ``LeakyReLU(slope=0.1)``;
+        a list has one for each hidden layer.
 
         - 'identity': f(z) = z
         - 'logistic': f(z) = 1 / (1 + exp(-z))
         - 'tanh': f(z) = tanh(z)
         - 'relu': f(z) = max(0, z)
+        - 'leaky_relu': f(z) = z where z > 0, else 0.01 z
+        - 'elu': f(z) = z where z > 0, else exp(z) - 1
+        - 'selu': a scaled ELU that keeps mean 0 and variance 1; goes with 'lecun_normal'
+        - 'gelu': f(z) = z Phi(z), Phi the normal distribution function
+        - 'silu': f(z) = z / (1 + exp(-z))
+        - 'mish': f(z) = z tanh(log(1 + exp(z)))
+        - 'softplus': f(z) = log(1 + exp(z))
         """,
     ),
     "solver": Parameter(
-        *one_of(SOLVERS),
+        *named_or(SOLVERS, Optimizer),
         """
-        How the weights are found.
+        How the weights are found, by name or as an instance such as ``RMSprop(rho=0.99)``.
 
         - 'adam': stochastic gradient descent with moments of the gradient [2]_; a good choice for
           thousands of samples and more.
         - 'sgd': stochastic gradient descent with momentum.
+        - 'nadam': 'adam' with Nesterov's momentum.
+        - 'rmsprop': the gradient over the root of its mean square.
         - 'lbfgs': a quasi-Newton method on all samples at once; converges faster and often
           further on small data.
         """,
@@ -131,6 +158,14 @@ PARAMETERS: dict[str, Parameter] = {
         samples in a batch.
         """,
     ),
+    "weight_decay": Parameter(
+        "float in [0, inf)",
+        lambda value: is_number(value, 0),
+        """
+        Decoupled weight decay of the stochastic solvers: before each step, the weights shrink by this
+        times the learning rate (AdamW, SGDW). Unlike ``alpha``, it is not part of the gradient.
+        """,
+    ),
     "batch_size": Parameter(
         "int >= 1, or 'auto'",
         lambda value: value == "auto" if isinstance(value, str) else is_integer(value, 1),
@@ -140,15 +175,23 @@ PARAMETERS: dict[str, Parameter] = {
         """,
     ),
     "learning_rate": Parameter(
-        *one_of(SCHEDULES),
+        *named_or(SCHEDULES, Schedule),
         """
-        How the learning rate changes; used by 'sgd'.
+        How the learning rate of a stochastic solver changes, by name or as an instance such as
+        ``OneCycle(rise=0.1)``.
 
         - 'constant': stays at ``learning_rate_init``.
         - 'invscaling': ``learning_rate_init / (t + 1) ** power_t`` after ``t`` samples.
         - 'adaptive': is divided by 5 whenever training has not improved by ``tol`` for
           more than ``n_iter_no_change`` epochs, and training stops on the plateau that finds it at
           1e-6 or below.
+        - 'linear': falls in a straight line to zero at the end of ``max_iter`` epochs.
+        - 'cosine': falls to zero by half a cosine.
+        - 'one_cycle': rises in the first 30 % from 1/25 of ``learning_rate_init`` to it, and falls to
+          almost nothing.
+
+        The last three follow every step; ``partial_fit`` takes ``max_iter`` calls for all of training. A
+        plateau may end training before they do: ``n_iter_no_change=np.inf`` prevents that.
         """,
     ),
     "learning_rate_init": Parameter(
@@ -160,6 +203,91 @@ PARAMETERS: dict[str, Parameter] = {
         "float in [0, inf)",
         lambda value: is_number(value, 0),
         "The exponent of ``learning_rate='invscaling'``.",
+    ),
+    "warmup": Parameter(
+        "float in [0, 1)",
+        lambda value: is_number(value, 0, 1) and value < 1,
+        "The part of all steps in which the learning rate rises from zero to what it is to be.",
+    ),
+    "max_grad_norm": Parameter(
+        "float in (0, inf), or None",
+        lambda value: value is None or is_number(value, 0, low_open=True),
+        "A gradient with a larger norm is shortened to this one; None: never. Stochastic solvers.",
+    ),
+    "initializer": Parameter(
+        *named_or(INITIALIZERS, Initializer),
+        """
+        Initial weights, by name or as an instance such as ``TruncatedNormal(scale=0.1)``. 'auto' is
+        scikit-learn's, 'glorot_uniform' with random biases [1]_; with all others biases start at zero.
+        """,
+    ),
+    "dropout": Parameter(
+        "float in [0, 1), or a list of such",
+        lambda value: per_layer(value, lambda rate: is_number(rate, 0, 1) and rate < 1),
+        """
+        The probability with which a hidden unit is left out of a step; a list has one for each hidden
+        layer. Prediction uses all units.
+        """,
+    ),
+    "normalization": Parameter(
+        f"{named_or(NORMALIZATIONS, Normalization)[0]}, or None",
+        lambda value: value is None or named_or(NORMALIZATIONS, Normalization)[1](value),
+        """
+        Centres and scales what enters each activation: 'batch' over the samples of a batch (over running
+        averages in prediction), 'layer' over the units of the layer.
+        """,
+    ),
+    "standardize": Parameter(
+        "bool",
+        is_boolean,
+        """
+        Whether to centre and scale the features (only scale if X is sparse), and the targets of a
+        regressor unless its loss has a log-link, by mean and standard deviation of the training part.
+        Predictions are in the units of y, ``loss_curve_`` is not. ``partial_fit`` and warm starts keep
+        the first call's.
+        """,
+    ),
+    "class_weight": Parameter(
+        "dict, 'balanced' or None",
+        lambda value: (
+            value is None
+            or isinstance(value, (dict, list))
+            or (isinstance(value, str) and value == "balanced")
+        ),
+        """
+        Weights of the classes, by which ``sample_weight`` is multiplied; 'balanced': inverse to their
+        frequencies (weighted, and in ``partial_fit`` those of the call); a list of dicts for several
+        targets.
+        """,
+    ),
+    "scoring": Parameter(
+        "str, callable or None",
+        lambda value: value is None or isinstance(value, str) or callable(value),
+        """
+        What ``early_stopping`` watches: 'loss', the name of a scorer, a callable
+        ``scorer(estimator, X, y)``, or None for accuracy (classifier) and R2 (regressor).
+        """,
+    ),
+    "n_members": Parameter(
+        "int >= 1",
+        lambda value: is_integer(value, 1),
+        """
+        Train an ensemble of so many networks, with initial weights and orders of samples of their own,
+        as one stack; predictions are averaged.
+        """,
+    ),
+    "max_time": Parameter(
+        "float in (0, inf), or None",
+        lambda value: value is None or is_number(value, 0, low_open=True),
+        """
+        Seconds after which no further epoch (iteration) is begun; None: no limit. An ensemble then has
+        the members that were trained.
+        """,
+    ),
+    "quantile": Parameter(
+        "float in (0, 1), or None",
+        lambda value: value is None or (is_number(value, 0, 1, low_open=True) and value < 1),
+        "Which quantile ``loss='quantile'`` estimates.",
     ),
     "max_iter": Parameter(
         "int >= 1",
@@ -242,10 +370,32 @@ PARAMETERS: dict[str, Parameter] = {
         "Most evaluations of the loss by 'lbfgs'.",
     ),
     "loss": Parameter(
-        *one_of(name for name, loss in LOSSES.items() if not issubclass(loss, ProbabilisticLoss)),
+        f"{one_of(REGRESSION_LOSSES)[0]} or Loss",
+        lambda value: (
+            value in REGRESSION_LOSSES
+            if isinstance(value, str)
+            else isinstance(value, Loss) and not isinstance(value, ProbabilisticLoss)
+        ),
         """
-        What is minimised: half the squared error, or half the Poisson deviance with a log-link, for
-        targets that are not negative (predictions are then ``exp`` of the raw score).
+        What is minimised, by name or as an instance such as ``Huber(delta=2.0)``.
+
+        - 'squared_error': half the squared error; estimates the mean.
+        - 'poisson': half the Poisson deviance with a log-link (predictions are ``exp`` of the raw score),
+          for targets that are not negative.
+        - 'gamma': half the gamma deviance with a log-link, for positive targets.
+        - 'absolute_error': estimates the median.
+        - 'huber': squared up to 1, linear beyond: outliers pull less.
+        - 'quantile': estimates the ``quantile``.
+        """,
+    ),
+    "classification_loss": Parameter(
+        f"{{{LogLoss.name!r}}} or ProbabilisticLoss",
+        lambda value: (
+            value == LogLoss.name if isinstance(value, str) else isinstance(value, ProbabilisticLoss)
+        ),
+        """
+        What is minimised: the cross-entropy, or an instance such as ``LogLoss(label_smoothing=0.1)`` or
+        ``Focal(gamma=2)``.
         """,
     ),
     "dtype": Parameter(
@@ -259,10 +409,16 @@ PARAMETERS: dict[str, Parameter] = {
 """Every constructor parameter by its name."""
 
 
+def parameter_of(cls: type, name: str) -> Parameter:
+    """Return the entry for a parameter of an estimator class: classifiers have losses of their own."""
+    is_loss_of_classifier = name == "loss" and issubclass(cls, ClassifierMixin)
+    return PARAMETERS["classification_loss" if is_loss_of_classifier else name]
+
+
 def check_parameters(estimator: Any) -> None:
     """Raise an error that names the parameter, its value and what it accepts, if one is invalid."""
     for name, value in estimator.get_params(deep=False).items():
-        parameter = PARAMETERS[name]
+        parameter = parameter_of(type(estimator), name)
         if not parameter.accepts(value):
             hint = ""
             if name == "hidden_layer_sizes":
@@ -273,6 +429,77 @@ def check_parameters(estimator: Any) -> None:
             )
 
 
+def check_combinations(estimator: Any) -> None:
+    """Raise an error that says what to do, if parameters are valid each but not together."""
+    n_hidden = len(hidden_sizes(estimator.hidden_layer_sizes) or [])
+    for name in ("activation", "dropout"):
+        value = getattr(estimator, name)
+        if isinstance(value, (list, tuple, np.ndarray)) and len(value) != n_hidden:
+            raise ValueError(
+                f"{name}={value!r} has {len(value)} entries, hidden_layer_sizes="
+                f"{estimator.hidden_layer_sizes!r} has {n_hidden}: give one for each hidden layer, or one"
+                " value for all."
+            )
+    for name, is_on in (
+        ("dropout", np.any(np.asarray(estimator.dropout) > 0)),
+        ("normalization", estimator.normalization is not None),
+    ):
+        if is_on and not n_hidden:
+            raise ValueError(
+                f"{name}={getattr(estimator, name)!r} works on hidden layers, and hidden_layer_sizes="
+                f"{estimator.hidden_layer_sizes!r} has none: add one, or leave {name} out."
+            )
+    if isinstance(estimator.solver, str) and estimator.solver not in STOCHASTIC_SOLVERS:
+        _check_deterministic(estimator)
+    loss = getattr(estimator, "loss", None)
+    quantile = getattr(estimator, "quantile", None)
+    if isinstance(loss, str) and (loss == "quantile") != (quantile is not None):
+        raise ValueError(
+            f"loss={loss!r} and quantile={quantile!r} do not go together: set both loss='quantile' and"
+            " quantile between 0 and 1, or leave quantile=None."
+        )
+    if isinstance(loss, Loss) and quantile is not None:
+        raise ValueError(f"quantile={quantile!r} is for loss='quantile'; got loss={loss!r}.")
+
+
+def over_batch(estimator: Any) -> bool:
+    """Return whether layers are normalised over the samples of a batch."""
+    choice = estimator.normalization
+    return isinstance(choice, BatchNormalization) or (isinstance(choice, str) and choice == "batch")
+
+
+def check_batch_size(estimator: Any, batch_size: int) -> None:
+    """Raise an error if there are too few samples in a batch to normalise over."""
+    if over_batch(estimator) and batch_size < 2:
+        raise ValueError(
+            f"normalization={estimator.normalization!r} needs at least 2 samples in a batch, and there is"
+            f" 1 sample: raise batch_size={estimator.batch_size!r}, give more samples, or choose"
+            " normalization='layer'."
+        )
+
+
+def _check_deterministic(estimator: Any) -> None:
+    """Raise an error if a solver that works on all samples at once is asked for what needs batches."""
+    schedule = estimator.learning_rate
+    schedule = SCHEDULES[schedule] if isinstance(schedule, str) else type(schedule)
+    needs_batches = {
+        "dropout": np.any(np.asarray(estimator.dropout) > 0),
+        "normalization": over_batch(estimator),
+        "weight_decay": estimator.weight_decay > 0,
+        "max_grad_norm": estimator.max_grad_norm is not None,
+        "warmup": estimator.warmup > 0,
+        "learning_rate": schedule.needs_the_end,
+    }
+    for name, is_on in needs_batches.items():
+        if is_on:
+            way_out = " (alpha is the penalty of 'lbfgs')" if name == "weight_decay" else ""
+            raise ValueError(
+                f"{name}={getattr(estimator, name)!r} is for stochastic solvers, and solver="
+                f"{estimator.solver!r} works on all samples at once: choose one of"
+                f" {STOCHASTIC_SOLVERS}, or leave {name} out{way_out}."
+            )
+
+
 Estimator = TypeVar("Estimator", bound=type)
 
 
@@ -280,7 +507,7 @@ def documented(cls: Estimator) -> Estimator:
     """Fill ``{parameters}`` in the docstring of a class from its signature and `PARAMETERS`."""
     entries = []
     for name, argument in inspect.signature(cls).parameters.items():
-        parameter = PARAMETERS[name]
+        parameter = parameter_of(cls, name)
         meaning = textwrap.indent(inspect.cleandoc(parameter.meaning), "    ")
         entries.append(f"{name} : {parameter.type}, default={argument.default!r}\n{meaning}\n")
     doc = inspect.cleandoc(cls.__doc__ or "")

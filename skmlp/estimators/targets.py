@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.preprocessing import label_binarize
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
 from skmlp.network.arrays import Array
-from skmlp.network.losses import BinaryLogLoss, LogLoss
+from skmlp.network.losses import LogLoss, ProbabilisticLoss
 
 MULTIOUTPUT = "multiclass-multioutput"
 
@@ -21,26 +22,28 @@ class ClassTargets:
     ----------
     kind : {'binary', 'multiclass', 'multilabel-indicator', 'multiclass-multioutput'}
     classes : array of labels, or list of them with one array per target
+    loss : ProbabilisticLoss, default=LogLoss()
 
     Attributes
     ----------
-    loss : BinaryLogLoss or LogLoss
+    group_sizes : tuple of int
+        The number of classes of each target; empty for yes/no outputs.
+    loss : ProbabilisticLoss
+        That for these classes.
     n_outputs : int
         Raw scores of the network: one for a binary target, one per class or label otherwise.
     """
 
-    def __init__(self, kind: str, classes: Any) -> None:
+    def __init__(self, kind: str, classes: Any, loss: ProbabilisticLoss | None = None) -> None:
         self.kind, self.classes = kind, classes
-        self.loss: BinaryLogLoss | LogLoss
+        self.group_sizes: tuple[int, ...] = ()
         if kind == MULTIOUTPUT:
-            self.loss = LogLoss(tuple(len(c) for c in classes))
-            self.n_outputs = sum(self.loss.group_sizes)
+            self.group_sizes = tuple(len(c) for c in classes)
         elif kind == "multiclass":
-            self.loss = LogLoss((len(classes),))
-            self.n_outputs = len(classes)
-        else:
-            self.loss = BinaryLogLoss()
-            self.n_outputs = 1 if kind == "binary" else len(classes)
+            self.group_sizes = (len(classes),)
+        self.loss = (loss or LogLoss()).for_classes(self.group_sizes)
+        one_output_each = 1 if kind == "binary" else len(classes)
+        self.n_outputs = sum(self.group_sizes) or one_output_each
 
     @classmethod
     def of(cls, y: Array, classes: Any = None) -> ClassTargets:
@@ -76,8 +79,8 @@ class ClassTargets:
 
     def codes(self, z: Array) -> Array:
         """Return class indices (or 0/1 labels) from raw scores or indicators minus a half."""
-        if self.kind == MULTIOUTPUT and isinstance(self.loss, LogLoss):
-            return np.stack([scores.argmax(axis=-1) for scores in self.loss.groups(z)], axis=-1)
+        if self.kind == MULTIOUTPUT:
+            return np.stack([scores.argmax(axis=-1) for scores in self._groups(z)], axis=-1)
         if self.kind == "multiclass":
             return np.asarray(z.argmax(axis=-1))
         codes = (z > 0).astype(int)
@@ -98,9 +101,9 @@ class ClassTargets:
     def probabilities(self, z: Array, *, log: bool = False) -> Any:
         """Return (log-)probabilities: one column per class, or a list of such with one per target."""
         link = self.loss.log_inverse_link if log else self.loss.inverse_link
-        if isinstance(self.loss, LogLoss):
+        if self.group_sizes:
             p = link(z)
-            return list(self.loss.groups(p)) if self.kind == MULTIOUTPUT else p
+            return self._groups(p) if self.kind == MULTIOUTPUT else p
         if self.kind == "multilabel-indicator":
             p = self.loss.inverse_link(z)
             # Labels must rank alike by p and by log p; close to 1 only log(p) rounds as p does.
@@ -109,3 +112,29 @@ class ClassTargets:
             return np.full_like(z, 0.0 if log else 1.0)
         # The probability of the first class, 1 - p(z), is p(-z): exact however small it is.
         return np.concatenate([link(-z), link(z)], axis=1)
+
+    def _groups(self, z: Array) -> list[Array]:
+        return np.split(z, np.cumsum(self.group_sizes)[:-1], axis=-1)
+
+
+def loss_of_classes(choice: str | ProbabilisticLoss) -> ProbabilisticLoss:
+    """Return the loss of a classifier by name, or an instance as it is."""
+    return LogLoss() if isinstance(choice, str) else choice
+
+
+def class_weights(class_weight: Any, y: Array, sample_weight: Array | None) -> Array:
+    """Return the weight that each sample has by its class.
+
+    Unlike scikit-learn's function, 'balanced' counts the samples by their weight: a sample of weight two
+    is then the same as two samples.
+    """
+    if not isinstance(class_weight, str):
+        return np.asarray(compute_sample_weight(class_weight, y))
+    weights = np.ones(len(y))
+    for column in y.reshape(len(y), -1).T:
+        _, codes = np.unique(column, return_inverse=True)
+        counts = np.bincount(codes, weights=sample_weight)
+        present = counts > 0
+        balanced = counts.sum() / (present.sum() * np.where(present, counts, 1))
+        weights *= balanced[codes]
+    return weights

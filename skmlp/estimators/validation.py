@@ -31,24 +31,24 @@ def unchanged_on_error(method: Method) -> Method:
     return cast(Method, all_or_nothing)
 
 
-def check_sample_weight(sample_weight: Any, n_samples: int, dtype: Any) -> Array:
+def check_sample_weight(
+    sample_weight: Any, n_samples: int, dtype: Any, name: str = "sample_weight"
+) -> Array:
     """Return ``sample_weight`` as an array of shape (n_samples,), or raise an error that names it."""
     if isinstance(sample_weight, Number):
         sample_weight = np.full(n_samples, sample_weight)
     weights = cast(
         Array,
-        check_array(sample_weight, ensure_2d=False, dtype=dtype, order="C", input_name="sample_weight"),
+        check_array(sample_weight, ensure_2d=False, dtype=dtype, order="C", input_name=name),
     )
     if weights.ndim != 1:
         raise ValueError(
-            f"Sample weights must be 1D array or scalar: sample_weight has shape {weights.shape},"
+            f"Sample weights must be 1D array or scalar: {name} has shape {weights.shape},"
             f" expected ({n_samples},)."
         )
     if weights.shape != (n_samples,):
-        raise ValueError(
-            f"sample_weight.shape == {weights.shape}, expected {(n_samples,)}: one per sample."
-        )
-    check_some_weight(weights, "sample_weight")
+        raise ValueError(f"{name}.shape == {weights.shape}, expected {(n_samples,)}: one per sample.")
+    check_some_weight(weights, name)
     return weights
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -41,6 +42,14 @@ def number_or_column(values: Array) -> float | Array:
     if (values == values[0]).all():
         return cast(float, values[0].item())
     return values[:, np.newaxis]
+
+
+@lru_cache(maxsize=64)
+def ones(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Return an array of ones that all callers share: as a matrix product, sums are quickest."""
+    array = np.ones(shape, dtype=dtype)
+    array.flags.writeable = False
+    return array
 
 
 def product(x: Block, weights: Array, out: Array) -> None:

@@ -6,16 +6,16 @@ every gradient exact at large scores: nothing saturates and nothing is clipped.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import expit, log_expit, xlogy
+from scipy.special import expit, exprel, log_expit, logsumexp, xlogy
 
-from skmlp.network.arrays import Array
+from skmlp.network.arrays import Array, ones
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class SquaredError(Loss):
 
     def value(self, z: Array, y: Array) -> Array:
         error = z - y
-        return 0.5 * (error * error)
+        return np.asarray(0.5 * (error * error))
 
     def gradient(self, z: Array, y: Array, delta: Array) -> None:
         np.subtract(z, y, out=delta)
@@ -99,10 +99,106 @@ class Poisson(Loss):
         np.subtract(delta, y, out=delta)
 
     def inverse_link(self, z: Array) -> Array:
-        return np.exp(z)
+        return np.asarray(np.exp(z))
 
     def allows(self, y: Array) -> bool:
         return bool(np.all(y >= 0))
+
+
+@dataclass(frozen=True)
+class AbsoluteError(Loss):
+    """The absolute error |z - y|; d/dz = sign(z - y). Its best constant is the median [docs, eq. (33)]."""
+
+    name: ClassVar[str] = "absolute_error"
+
+    def value(self, z: Array, y: Array) -> Array:
+        return np.asarray(np.abs(z - y))
+
+    def gradient(self, z: Array, y: Array, delta: Array) -> None:
+        np.subtract(z, y, out=delta)
+        np.sign(delta, out=delta)
+
+
+@dataclass(frozen=True)
+class Huber(Loss):
+    """Half the squared error up to ``delta``, linear beyond [Huber 1964; docs, eq. (34)].
+
+    With e = z - y clipped to c = [-delta, delta]: c (e - c / 2); d/dz = c.
+
+    Parameters
+    ----------
+    delta : float > 0, default=1.0
+        In the units of y.
+    """
+
+    name: ClassVar[str] = "huber"
+    delta: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_field(self, "delta", self.delta > 0, "positive")
+
+    def value(self, z: Array, y: Array) -> Array:
+        error = z - y
+        clipped = np.clip(error, -self.delta, self.delta)
+        return np.asarray(clipped * (error - 0.5 * clipped))
+
+    def gradient(self, z: Array, y: Array, delta: Array) -> None:
+        np.subtract(z, y, out=delta)
+        np.clip(delta, -self.delta, self.delta, out=delta)
+
+
+@dataclass(frozen=True)
+class Quantile(Loss):
+    """The pinball loss, whose best constant is a quantile [Koenker & Bassett 1978; docs, eq. (35)].
+
+    quantile (y - z) where z < y, else (1 - quantile) (z - y).
+
+    Parameters
+    ----------
+    quantile : float in (0, 1), default=0.5
+    """
+
+    name: ClassVar[str] = "quantile"
+    quantile: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_field(self, "quantile", 0 < self.quantile < 1, "between 0 and 1")
+
+    def value(self, z: Array, y: Array) -> Array:
+        error = z - y
+        return np.asarray(np.maximum(-self.quantile * error, (1 - self.quantile) * error))
+
+    def gradient(self, z: Array, y: Array, delta: Array) -> None:
+        np.greater(z, y, out=delta)
+        np.subtract(delta, self.quantile, out=delta)
+        np.copyto(delta, 0, where=z == y)
+
+
+@dataclass(frozen=True)
+class Gamma(Loss):
+    """Half the gamma deviance of the mean mu = exp(z): log(mu / y) + y / mu - 1; d/dz = 1 - y / mu.
+
+    [McCullagh & Nelder 1989, section 8.3; docs, eq. (36)]
+    """
+
+    name: ClassVar[str] = "gamma"
+    link: ClassVar[str] = "exp"
+    targets: ClassVar[str] = "positive"
+
+    def value(self, z: Array, y: Array) -> Array:
+        return np.asarray(z - np.log(y) + y * np.exp(-z) - 1)
+
+    def gradient(self, z: Array, y: Array, delta: Array) -> None:
+        np.negative(z, out=delta)
+        np.exp(delta, out=delta)
+        np.multiply(delta, y, out=delta)
+        np.subtract(1, delta, out=delta)
+
+    def inverse_link(self, z: Array) -> Array:
+        return np.asarray(np.exp(z))
+
+    def allows(self, y: Array) -> bool:
+        return bool(np.all(y > 0))
 
 
 @dataclass(frozen=True)
@@ -112,6 +208,14 @@ class ProbabilisticLoss(Loss):
     @abstractmethod
     def log_inverse_link(self, z: Array) -> Array:
         """Return log p, finite at any score."""
+
+    def for_classes(self, group_sizes: tuple[int, ...]) -> ProbabilisticLoss:
+        """Return the loss for one softmax over each group of outputs; no groups: for yes/no outputs."""
+        return self
+
+    @abstractmethod
+    def mixture(self, z: Array) -> Array:
+        """Return raw scores (n, q) whose probabilities are the mean of those of ``z`` (K, n, q)."""
 
     def _without_zeros(self, p: Array, z: Array) -> Array:
         """Make probabilities that underflow positive, in the order of their logarithms; in place.
@@ -126,22 +230,11 @@ class ProbabilisticLoss(Loss):
 
 
 @dataclass(frozen=True)
-class BinaryLogLoss(ProbabilisticLoss):
-    """Cross-entropy of independent yes/no outputs with p = 1 / (1 + exp(-z)); d/dz = p - y.
+class BinaryLoss(ProbabilisticLoss):
+    """A loss of independent yes/no outputs with p = 1 / (1 + exp(-z)) [Bishop 2006, eq. 4.59]."""
 
-    -y log p - (1 - y) log(1 - p) = log(1 + exp(z)) - y z [Bishop 2006, eq. 4.90; docs, eq. (5)]
-    """
-
-    name: ClassVar[str] = "binary_log_loss"
     link: ClassVar[str] = "logistic"
     targets: ClassVar[str] = "0 and 1, or probabilities between them"
-
-    def value(self, z: Array, y: Array) -> Array:
-        return np.asarray(np.logaddexp(0, z) - y * z)
-
-    def gradient(self, z: Array, y: Array, delta: Array) -> None:
-        expit(z, out=delta)
-        np.subtract(delta, y, out=delta)
 
     def inverse_link(self, z: Array) -> Array:
         return self._without_zeros(np.asarray(expit(z)), z)
@@ -149,15 +242,17 @@ class BinaryLogLoss(ProbabilisticLoss):
     def log_inverse_link(self, z: Array) -> Array:
         return np.asarray(log_expit(z))
 
+    def mixture(self, z: Array) -> Array:
+        # log-odds of the mean; the 1 / K of both means cancels.
+        return np.asarray(logsumexp(log_expit(z), axis=0) - logsumexp(log_expit(-z), axis=0))
+
     def allows(self, y: Array) -> bool:
         return bool(np.all((y >= 0) & (y <= 1)))
 
 
 @dataclass(frozen=True)
-class LogLoss(ProbabilisticLoss):
-    """Cross-entropy of one choice among classes, p = softmax(z); d/dz = p - y.
-
-    -sum_q y_q log p_q = sum_q y_q (logsumexp(z) - z_q) [Bishop 2006, eq. 4.108; docs, eq. (6)]
+class MulticlassLoss(ProbabilisticLoss):
+    """A loss of one choice among classes, p = softmax(z) [Bishop 2006, eq. 4.62].
 
     Parameters
     ----------
@@ -166,10 +261,9 @@ class LogLoss(ProbabilisticLoss):
         losses of the groups add up; a single multiclass target is one group.
     """
 
-    name: ClassVar[str] = "log_loss"
     link: ClassVar[str] = "softmax"
     targets: ClassVar[str] = "class indicators or probabilities that sum to one in each group"
-    group_sizes: tuple[int, ...]
+    group_sizes: tuple[int, ...] = ()
 
     def groups(self, z: Array) -> Iterator[Array]:
         """Yield the view of the scores (or probabilities) of each target in turn."""
@@ -177,13 +271,6 @@ class LogLoss(ProbabilisticLoss):
         for size in self.group_sizes:
             yield z[..., start : start + size]
             start += size
-
-    def value(self, z: Array, y: Array) -> Array:
-        return np.negative(y * self.log_inverse_link(z))
-
-    def gradient(self, z: Array, y: Array, delta: Array) -> None:
-        self._softmax(z, out=delta)
-        np.subtract(delta, y, out=delta)
 
     def inverse_link(self, z: Array) -> Array:
         p = np.empty_like(z)
@@ -197,6 +284,9 @@ class LogLoss(ProbabilisticLoss):
             np.subtract(log_p_group, np.log(total(np.exp(log_p_group))), out=log_p_group)
         return log_p
 
+    def mixture(self, z: Array) -> Array:
+        return np.asarray(logsumexp(self.log_inverse_link(z), axis=0)) - math.log(len(z))
+
     def _softmax(self, z: Array, out: Array) -> None:
         for scores, p in zip(self.groups(z), self.groups(out), strict=True):
             np.subtract(scores, maximum(scores), out=p)
@@ -204,8 +294,155 @@ class LogLoss(ProbabilisticLoss):
             np.divide(p, total(p), out=p)
 
     def allows(self, y: Array) -> bool:
-        sums = [np.add.reduce(target, axis=-1) for target in self.groups(y)]
-        return bool(np.all(y >= 0)) and all(np.allclose(total, 1) for total in sums)
+        sums = [np.add.reduce(group, axis=-1) for group in self.groups(y)]
+        return bool(np.all(y >= 0)) and all(np.allclose(s, 1) for s in sums)
+
+
+@dataclass(frozen=True)
+class BinaryLogLoss(BinaryLoss):
+    """Cross-entropy of independent yes/no outputs; d/dz = p - y.
+
+    -y log p - (1 - y) log(1 - p) = log(1 + exp(z)) - y z [Bishop 2006, eq. 4.90; docs, eq. (5)]
+
+    Parameters
+    ----------
+    label_smoothing : float in [0, 1), default=0.0
+        See `LogLoss`; each output is a choice between two classes.
+    """
+
+    name: ClassVar[str] = "binary_log_loss"
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_field(self, "label_smoothing", 0 <= self.label_smoothing < 1, "in [0, 1)")
+
+    def value(self, z: Array, y: Array) -> Array:
+        return np.asarray(np.logaddexp(0, z) - smoothed(y, self.label_smoothing, 2) * z)
+
+    def gradient(self, z: Array, y: Array, delta: Array) -> None:
+        expit(z, out=delta)
+        np.subtract(delta, smoothed(y, self.label_smoothing, 2), out=delta)
+
+
+@dataclass(frozen=True)
+class LogLoss(MulticlassLoss):
+    """Cross-entropy of one choice among classes; d/dz = p - y.
+
+    -sum_q y_q log p_q = sum_q y_q (logsumexp(z) - z_q) [Bishop 2006, eq. 4.108; docs, eq. (6)]
+
+    Parameters
+    ----------
+    group_sizes : tuple of int, default=()
+        The number of classes of each target; an estimator fills it in.
+    label_smoothing : float in [0, 1), default=0.0
+        The part of each target that is spread over all classes [Szegedy et al. 2016, section 7; docs,
+        eq. (37)].
+    """
+
+    name: ClassVar[str] = "log_loss"
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_field(self, "label_smoothing", 0 <= self.label_smoothing < 1, "in [0, 1)")
+
+    def for_classes(self, group_sizes: tuple[int, ...]) -> ProbabilisticLoss:
+        if not group_sizes:
+            return BinaryLogLoss(self.label_smoothing)
+        return replace(self, group_sizes=group_sizes)
+
+    def value(self, z: Array, y: Array) -> Array:
+        return np.asarray(np.negative(self._targets(y) * self.log_inverse_link(z)))
+
+    def gradient(self, z: Array, y: Array, delta: Array) -> None:
+        self._softmax(z, out=delta)
+        np.subtract(delta, self._targets(y), out=delta)
+
+    def _targets(self, y: Array) -> Array:
+        if not self.label_smoothing:
+            return y
+        groups = [smoothed(group, self.label_smoothing, group.shape[-1]) for group in self.groups(y)]
+        return np.concatenate(groups, axis=-1)
+
+
+@dataclass(frozen=True)
+class BinaryFocal(BinaryLoss):
+    """The focal loss of independent yes/no outputs; see `Focal`.
+
+    Parameters
+    ----------
+    gamma : float >= 0, default=2.0
+    """
+
+    name: ClassVar[str] = "binary_focal"
+    gamma: float = 2.0
+
+    def __post_init__(self) -> None:
+        check_field(self, "gamma", self.gamma >= 0, "at least 0")
+
+    def value(self, z: Array, y: Array) -> Array:
+        yes, no = focal(log_expit(z), self.gamma), focal(log_expit(-z), self.gamma)
+        return np.asarray(y * yes + (1 - y) * no)
+
+    def gradient(self, z: Array, y: Array, delta: Array) -> None:
+        yes = focal_slope(log_expit(z), self.gamma) * expit(-z)  # d log p / dz = 1 - p
+        no = focal_slope(log_expit(-z), self.gamma) * expit(z)
+        np.subtract(y * yes, (1 - y) * no, out=delta)
+
+
+@dataclass(frozen=True)
+class Focal(MulticlassLoss):
+    """Cross-entropy that all but leaves out what is already right [Lin et al. 2017, eq. 4].
+
+    -sum_q y_q (1 - p_q)^gamma log p_q [docs, eq. (38)]; gamma = 0 is the cross-entropy.
+
+    Parameters
+    ----------
+    group_sizes : tuple of int, default=()
+        The number of classes of each target; an estimator fills it in.
+    gamma : float >= 0, default=2.0
+    """
+
+    name: ClassVar[str] = "focal"
+    gamma: float = 2.0
+
+    def __post_init__(self) -> None:
+        check_field(self, "gamma", self.gamma >= 0, "at least 0")
+
+    def for_classes(self, group_sizes: tuple[int, ...]) -> ProbabilisticLoss:
+        return replace(self, group_sizes=group_sizes) if group_sizes else BinaryFocal(self.gamma)
+
+    def value(self, z: Array, y: Array) -> Array:
+        return np.asarray(y * focal(self.log_inverse_link(z), self.gamma))
+
+    def gradient(self, z: Array, y: Array, delta: Array) -> None:
+        log_p = self.log_inverse_link(z)
+        np.multiply(y, focal_slope(log_p, self.gamma), out=delta)
+        # d log p_q / dz_j = [q = j] - p_j
+        for slope, log_p_group in zip(self.groups(delta), self.groups(log_p), strict=True):
+            np.subtract(slope, np.exp(log_p_group) * total(slope), out=slope)
+
+
+def check_field(choice: Any, name: str, valid: bool, words: str) -> None:
+    """Raise an error that names the field of a dataclass, unless its value is ``valid``."""
+    if not valid:
+        kind = type(choice).__name__
+        raise ValueError(f"{kind}({name}={getattr(choice, name)!r}): {name} must be {words}.")
+
+
+def smoothed(y: Array, label_smoothing: float, n_classes: int) -> Array:
+    """Return the targets with a part of each spread over all classes."""
+    return y * (1 - label_smoothing) + label_smoothing / n_classes if label_smoothing else y
+
+
+def focal(log_p: Array, gamma: float) -> Array:
+    """Return -(1 - p)^gamma log p."""
+    return np.asarray((-np.expm1(log_p)) ** gamma * -log_p)
+
+
+def focal_slope(log_p: Array, gamma: float) -> Array:
+    """Return d focal / d log p = -(1 - p)^gamma (1 - gamma p log p / (1 - p)), finite up to p = 1."""
+    # exprel is (exp(x) - 1) / x.
+    return np.asarray(-((-np.expm1(log_p)) ** gamma) * (1 + gamma * np.exp(log_p) / exprel(log_p)))
 
 
 def maximum(z: Array) -> Array:
@@ -213,20 +450,27 @@ def maximum(z: Array) -> Array:
 
     numpy is quickest where the axis that it reduces over is not the last: two to three times here.
     """
-    return np.maximum.reduce(z.swapaxes(-1, -2).copy(), axis=-2)[..., np.newaxis]
+    return np.asarray(np.maximum.reduce(z.swapaxes(-1, -2).copy(), axis=-2)[..., np.newaxis])
 
 
 def total(e: Array) -> Array:
     """Return the sum over the classes of each row, (K, n, 1): as a matrix product it is quickest."""
-    return np.matmul(e, _ones(e.shape[-1], e.dtype))
-
-
-@cache
-def _ones(n: int, dtype: np.dtype[Any]) -> Array:
-    return np.ones((n, 1), dtype=dtype)
+    return np.asarray(np.matmul(e, ones((e.shape[-1], 1), e.dtype)))
 
 
 LOSSES: dict[str, type[Loss]] = {
-    loss.name: loss for loss in (SquaredError, Poisson, BinaryLogLoss, LogLoss)
+    loss.name: loss
+    for loss in (
+        SquaredError,
+        Poisson,
+        AbsoluteError,
+        Huber,
+        Quantile,
+        Gamma,
+        BinaryLogLoss,
+        LogLoss,
+        BinaryFocal,
+        Focal,
+    )
 }
 """Every loss by its name."""

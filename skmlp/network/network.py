@@ -9,8 +9,17 @@ import numpy as np
 
 from skmlp.network.activations import Activation
 from skmlp.network.arrays import Array, Block, SparseBlock
-from skmlp.network.initializers import Initializer
-from skmlp.network.layers import Dense, Layer, Nonlinearity, Trace
+from skmlp.network.initializers import Auto, Initializer
+from skmlp.network.layers import (
+    BatchNormalization,
+    Dense,
+    Dropout,
+    Layer,
+    Nonlinearity,
+    Normalization,
+    Trace,
+    Training,
+)
 from skmlp.network.parameters import Layout, Parameters
 
 PREDICT_ELEMENTS = 524_288
@@ -39,26 +48,27 @@ class Network:
         )
 
     def initial_parameters(
-        self,
-        random_states: Sequence[np.random.RandomState],
-        initializer: Initializer,
-        activation: Activation,
-        dtype: np.dtype[np.floating],
+        self, random_states: Sequence[np.random.RandomState], dtype: np.dtype[np.floating]
     ) -> Array:
         """Return initial parameters of shape (K, P), drawn from one random stream per network."""
         theta = np.empty((len(random_states), self.layout.n_parameters), dtype=dtype)
         views = self.layout.view(theta).layers
         for k, random_state in enumerate(random_states):
             for layer, parameters in zip(self.layers, views, strict=True):
-                layer.initialize([p[k] for p in parameters], random_state, initializer, activation)
+                layer.initialize([p[k] for p in parameters], random_state)
         return theta
 
-    def traces(self, n_networks: int, n_rows: int, like: Array) -> list[Trace]:
-        """Return room for one block of ``n_rows`` per network: one trace per layer."""
+    def traces(
+        self, n_networks: int, n_rows: int, like: Array, training: Training | None = None
+    ) -> list[Trace]:
+        """Return room for one block of ``n_rows`` per network: one trace per layer.
+
+        With ``training``, the layers act as they do in training; without, as in prediction.
+        """
         traces: list[Trace] = []
         for layer, width in zip(self.layers, self.widths, strict=False):
             before = traces[-1] if traces else None
-            traces.append(layer.trace(before, (n_networks, n_rows, width), like))
+            traces.append(layer.trace(before, (n_networks, n_rows, width), like, training))
         return traces
 
     def forward(self, parameters: list[list[Array]], x: Block, traces: list[Trace]) -> Array:
@@ -72,24 +82,31 @@ class Network:
             h = trace.output
         return traces[-1].output
 
-    def raw_scores(self, parameters: list[list[Array]], X: Any) -> Array:
-        """Return the raw scores (K, n, q) of the rows of ``X`` in every network, block by block.
+    def output(self, parameters: list[list[Array]], X: Any, layer: int = -1) -> Array:
+        """Return what ``layer`` makes of the rows of ``X`` in every network, (K, n, q), block by block.
 
-        ``X`` is an array or a sparse matrix of shape (n, m). Buffers are made anew in every call, so
-        that threads can share a network.
+        The last layer makes the raw scores. ``X`` is an array or a sparse matrix of shape (n, m). Buffers
+        are made anew in every call, so that threads can share a network.
         """
         dense = isinstance(X, np.ndarray)
         n_networks, n = len(parameters[0][0]), X.shape[0]
-        scores = np.empty_like(parameters[0][0], shape=(n_networks, n, self.widths[-1]))
+        width = self.widths[1:][layer]
+        output = np.empty_like(parameters[0][0], shape=(n_networks, n, width))
         n_block = max(64, PREDICT_ELEMENTS // (n_networks * max(self.widths[1:])))
-        traces = self.traces(n_networks, min(n, n_block), like=scores)
+        traces = self.traces(n_networks, min(n, n_block), like=output)
         for start in range(0, n, n_block):
             rows = X[start : start + n_block]
             if rows.shape[0] < traces[0].output.shape[1]:
-                traces = self.traces(n_networks, rows.shape[0], like=scores)
+                traces = self.traces(n_networks, rows.shape[0], like=output)
             x = rows[np.newaxis] if dense else SparseBlock([rows] * n_networks)
-            scores[:, start : start + n_block] = self.forward(parameters, x, traces)
-        return scores
+            self.forward(parameters, x, traces)
+            output[:, start : start + n_block] = traces[layer].output
+        return output
+
+    @property
+    def dense(self) -> list[int]:
+        """The positions of the dense layers in `layers`."""
+        return [i for i, layer in enumerate(self.layers) if isinstance(layer, Dense)]
 
     def backward(self, parameters: Parameters, x: Block, traces: list[Trace], out: Parameters) -> None:
         """Write dE/d parameters into ``out``; dE/d raw scores stands in ``traces[-1].delta``.
@@ -103,10 +120,38 @@ class Network:
 
 
 def multilayer_perceptron(
-    n_inputs: int, hidden_layer_sizes: Sequence[int], n_outputs: int, activation: Activation
+    n_inputs: int,
+    hidden_layer_sizes: Sequence[int],
+    n_outputs: int,
+    activation: Activation | Sequence[Activation],
+    *,
+    initializer: Initializer | None = None,
+    normalization: Normalization | None = None,
+    dropout: Sequence[float] = (),
 ) -> Network:
-    """Return the network of dense layers with ``activation`` between them and raw scores at the end."""
+    """Return the network of dense layers with activations between them and raw scores at the end.
+
+    Parameters
+    ----------
+    n_inputs : int
+    hidden_layer_sizes : sequence of int
+    n_outputs : int
+    activation : Activation, or one per hidden layer
+    initializer : Initializer, default=Auto()
+    normalization : Normalization, default=None
+        Comes before each activation.
+    dropout : sequence of float, default=()
+        The rate after each activation; empty: none.
+    """
+    n_hidden = len(hidden_layer_sizes)
+    initializer = initializer or Auto()
+    activations = [activation] * (n_hidden + 1) if isinstance(activation, Activation) else [*activation]
     layers: list[Layer] = []
-    for n_units in hidden_layer_sizes:
-        layers += [Dense(n_units), Nonlinearity(activation)]
-    return Network(n_inputs, [*layers, Dense(n_outputs)])
+    rates = dropout or [0.0] * n_hidden
+    for n_units, f, rate in zip(hidden_layer_sizes, activations, rates, strict=False):
+        has_biases = not isinstance(normalization, BatchNormalization)
+        layers.append(Dense(n_units, initializer, f, has_biases))
+        layers += [normalization] if normalization else []
+        layers.append(Nonlinearity(f))
+        layers += [Dropout(rate)] if rate else []
+    return Network(n_inputs, [*layers, Dense(n_outputs, initializer, activations[-1])])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from skmlp.network.arrays import Array, Block, number_or_column
-from skmlp.network.layers import Trace
+from skmlp.network.layers import Trace, Training
 from skmlp.network.losses import Loss
 from skmlp.network.network import Network
 from skmlp.network.parameters import CACHE_BLOCK, Parameters
@@ -35,19 +37,29 @@ class Objective:
     loss : Loss
     alpha : array of shape (K,)
         Strength of the L2 penalty on the weights of each network.
+    streams : sequence of K numpy.random.Generator, default=()
+        Where layers with chance in them draw from.
     """
 
-    def __init__(self, network: Network, loss: Loss, alpha: Array) -> None:
+    def __init__(
+        self,
+        network: Network,
+        loss: Loss,
+        alpha: Array,
+        streams: Sequence[np.random.Generator] = (),
+    ) -> None:
         self.network = network
         self.loss = loss
         self.alpha = alpha
+        self.training = Training(streams)
         self._strength = np.asarray(number_or_column(alpha), dtype=alpha.dtype)
         self._decay = np.empty_like(alpha, shape=(len(alpha), max(1, CACHE_BLOCK // len(alpha))))
         self._traces: dict[tuple[int, int], list[Trace]] = {}  # by the shape (K, n) of a block
 
     def keep(self, networks: Array) -> Objective:
         """Return the objective of some of the networks, given as a boolean mask over K."""
-        return Objective(self.network, self.loss, self.alpha[networks])
+        streams = [s for s, stays in zip(self.training.streams, networks, strict=False) if stays]
+        return Objective(self.network, self.loss, self.alpha[networks], streams)
 
     def value_and_gradient(
         self,
@@ -78,7 +90,7 @@ class Objective:
         z = self.gradient(parameters, x, y, weights, total, out)
         self.squared_norms(parameters, out=norms[0])
         losses = np.add.reduce(self.losses(z, y, weights), axis=-2)
-        return self.value(losses[np.newaxis], norms, total, reported=reported)[0]
+        return np.asarray(self.value(losses[np.newaxis], norms, total, reported=reported)[0])
 
     def gradient(
         self,
@@ -89,12 +101,13 @@ class Objective:
         total: Array,
         out: Parameters,
     ) -> Array:
-        """Write dE/d theta into ``out`` and return the raw scores (K, n, q), which the next call overwrites.
+        """Write dE/d theta into ``out``; return the raw scores (K, n, q), which the next call overwrites.
 
         ``total`` is the `block_weight`. E itself follows from the scores and the `squared_norms`: training
         computes it for several batches at once, which saves a small network a quarter of its time.
         """
         traces = self._traces_for(x, like=parameters.flat)
+        self.training.weights = weights
         z = self.network.forward(parameters.layers, x, traces)
         delta = traces[-1].delta
         self.loss.gradient(z, y, delta)
@@ -143,7 +156,7 @@ class Objective:
         n_networks, n = x.shape[:2]
         traces = self._traces.get((n_networks, n))
         if traces is None:
-            traces = self.network.traces(n_networks, n, like)
+            traces = self.network.traces(n_networks, n, like, self.training)
             self._traces[n_networks, n] = traces
         return traces
 

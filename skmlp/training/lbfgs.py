@@ -48,7 +48,7 @@ def train_lbfgs(
     """
     block: Block = X[np.newaxis] if isinstance(X, np.ndarray) else SparseBlock([X])
     weights = None if sample_weight is None else sample_weight[np.newaxis]
-    result = TrainingResult(theta.copy(), [], [], [], [], [])
+    result = TrainingResult(theta.copy(), [], [], [], [], [], [])
     ended: StopReason | None = None  # what has ended all training
     for k in range(len(theta)):
         network = np.arange(len(theta)) == k
@@ -62,6 +62,7 @@ def train_lbfgs(
         result.losses.append(run.loss)
         result.loss_curves.append(run.losses)
         result.score_curves.append([])
+        result.validation_losses.append([])
         result.reasons.append(run.reason)
         result.messages.append(run.message)
     return result

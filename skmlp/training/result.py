@@ -82,6 +82,8 @@ class TrainingResult:
         The loss of each epoch (or iteration), as scikit-learn reports it.
     score_curves : list of K lists
         The validation score of each epoch; empty without validation.
+    validation_losses : list of K lists
+        The loss on the validation rows after each epoch; empty without validation.
     reasons : list of K StopReason
     messages : list of K str
         The solver's own words, empty if it has none.
@@ -93,9 +95,15 @@ class TrainingResult:
     losses: list[float]
     loss_curves: list[list[float]]
     score_curves: list[list[float]]
+    validation_losses: list[list[float]]
     reasons: list[StopReason]
     messages: list[str]
     state: State | None = None
+
+    def trained(self) -> list[int]:
+        """Return the networks whose turn has come; all, if it has come for none."""
+        begun = [k for k, losses in enumerate(self.loss_curves) if losses]
+        return begun or list(range(len(self.theta)))
 
 
 @dataclass(frozen=True)

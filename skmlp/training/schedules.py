@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,34 +10,58 @@ import numpy as np
 from skmlp.network.arrays import Array
 
 
-@dataclass(frozen=True)
-class Schedule(ABC):
-    """How the learning rates of K networks change between epochs."""
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How the learning rates of K networks change: with progress, between epochs, and on a plateau.
+
+    A schedule of one's own needs one of the three methods.
+
+    Parameters
+    ----------
+    warmup : float in [0, 1), default=0.0
+        The part of all steps in which the rate rises linearly to what the schedule says [Goyal et al. 2017,
+        section 2.2; docs, eq. (46)].
+    """
 
     name: ClassVar[str]
     last_words: ClassVar[str] = ""
     """What to say when a plateau ends training."""
+    needs_the_end: ClassVar[bool] = False
+    """Whether the rate depends on how many steps there will be."""
+    warmup: float = 0.0
 
-    @abstractmethod
+    def factors(self, steps: Array, n_steps: int) -> Array | None:
+        """Return what the rates of ``steps``, counted from 0, are multiplied by; None: by nothing.
+
+        ``n_steps`` is how many there will be if nothing stops training early.
+        """
+        factors = self.factor(np.minimum(steps / n_steps, 1.0))
+        if self.warmup:
+            ramp = np.minimum(1.0, (steps + 1) / (self.warmup * n_steps))
+            factors = ramp if factors is None else ramp * factors
+        return factors
+
+    def factor(self, progress: Array) -> Array | None:
+        """Return the factor on the rate where ``progress`` in [0, 1] of training is done."""
+        return None
+
     def after_epoch(self, rate: Array, initial: Array, samples_seen: Array) -> Array:
         """Return the rates of the next epoch; all arrays have shape (K,)."""
+        return rate
 
     def on_plateau(self, rate: Array) -> tuple[Array, Array]:
         """Return the rates after training has ceased to improve, and which networks should stop."""
         return rate, np.ones(rate.shape, dtype=bool)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Constant(Schedule):
     """The initial rate throughout."""
 
     name: ClassVar[str] = "constant"
 
-    def after_epoch(self, rate: Array, initial: Array, samples_seen: Array) -> Array:
-        return rate
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class InverseScaling(Schedule):
     """rate = initial / (t + 1)^power_t, where t counts the samples seen [docs, eq. (22)].
 
@@ -54,22 +77,70 @@ class InverseScaling(Schedule):
         return np.asarray(initial / (samples_seen + 1) ** self.power_t)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Adaptive(Schedule):
     """The initial rate, divided by 5 on every plateau, down to 1e-6 [docs, eq. (23)]."""
 
     name: ClassVar[str] = "adaptive"
     last_words: ClassVar[str] = " Learning rate too small."
 
-    def after_epoch(self, rate: Array, initial: Array, samples_seen: Array) -> Array:
-        return rate
-
     def on_plateau(self, rate: Array) -> tuple[Array, Array]:
         stop = rate <= 1e-6
         return np.where(stop, rate, rate / 5), stop
 
 
+@dataclass(frozen=True, kw_only=True)
+class Linear(Schedule):
+    """From the initial rate in a straight line to zero [docs, eq. (47)]."""
+
+    name: ClassVar[str] = "linear"
+    needs_the_end: ClassVar[bool] = True
+
+    def factor(self, progress: Array) -> Array:
+        return 1 - progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cosine(Schedule):
+    """From the initial rate to zero by half a cosine [Loshchilov & Hutter 2017, eq. 5; docs, eq. (48)]."""
+
+    name: ClassVar[str] = "cosine"
+    needs_the_end: ClassVar[bool] = True
+
+    def factor(self, progress: Array) -> Array:
+        return np.asarray(0.5 * (1 + np.cos(np.pi * progress)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneCycle(Schedule):
+    """Up to the initial rate, and down to almost nothing, by half a cosine each [Smith & Topin 2018].
+
+    Parameters
+    ----------
+    rise : float in (0, 1), default=0.3
+        The part of training in which the rate rises.
+    start : float, default=1/25
+        The factor that it starts from.
+    end : float, default=1/25/1e4
+        The factor that it ends with.
+    """
+
+    name: ClassVar[str] = "one_cycle"
+    needs_the_end: ClassVar[bool] = True
+    rise: float = 0.3
+    start: float = 1 / 25
+    end: float = 1 / 25 / 1e4
+
+    def factor(self, progress: Array) -> Array:
+        def half_cosine(begin: float, end: float, share: Array) -> Array:
+            return np.asarray(end + (begin - end) * 0.5 * (1 + np.cos(np.pi * share)))
+
+        up = half_cosine(self.start, 1, progress / self.rise)
+        down = half_cosine(1, self.end, (progress - self.rise) / (1 - self.rise))
+        return np.where(progress < self.rise, up, down)
+
+
 SCHEDULES: dict[str, type[Schedule]] = {
-    schedule.name: schedule for schedule in (Constant, InverseScaling, Adaptive)
+    schedule.name: schedule for schedule in (Constant, InverseScaling, Adaptive, Linear, Cosine, OneCycle)
 }
 """Every schedule by its name."""

@@ -16,8 +16,8 @@ from skmlp.training.result import Epoch, Monitor, State, TrainingResult
 from skmlp.training.schedules import Schedule
 from skmlp.training.stopping import Stopping, StopReason
 
-Validate = Callable[[Array, Array], Array]
-"""From parameters (k, P) and the indices of their networks to validation scores (k,)."""
+Validate = Callable[[Array, Array], tuple[Array, Array]]
+"""From parameters (k, P) and the indices of their networks to validation scores and losses (k,)."""
 
 
 class StochasticSolver:
@@ -34,9 +34,18 @@ class StochasticSolver:
     learning_rate : array of shape (K,)
         The initial rates.
     stopping : Stopping
+    weight_decay : array of shape (K,), default=None
+        Decoupled from the gradient: before each step the weights shrink by ``rate * weight_decay``
+        [Loshchilov & Hutter 2019, algorithm 1 and 2; docs, eq. (49)].
+    max_grad_norm : array of shape (K,), default=None
+        A longer gradient is shortened to this norm [Pascanu et al. 2013, algorithm 1; docs, eq. (50)].
     validate : callable, default=None
         Scores parameters after each epoch. With it, the scores decide about stopping and the best
         parameters are returned; without it, the training loss decides and the last are returned.
+    n_epochs : int, default=stopping.max_iter
+        How many epochs the schedule plans for.
+    first_step : int, default=0
+        Where in its plan the schedule begins.
     monitor : Monitor, default=None
         Is told of each epoch and can stop training.
     """
@@ -51,8 +60,12 @@ class StochasticSolver:
         schedule: Schedule,
         learning_rate: Array,
         stopping: Stopping,
+        weight_decay: Array | None = None,
+        max_grad_norm: Array | None = None,
         validate: Validate | None = None,
         monitor: Monitor | None = None,
+        n_epochs: int | None = None,
+        first_step: int = 0,
     ) -> None:
         self.objective = objective
         self.batches = batches
@@ -61,8 +74,12 @@ class StochasticSolver:
         self.schedule = schedule
         self.learning_rate = learning_rate
         self.stopping = stopping
+        self.weight_decay = weight_decay
+        self.max_grad_norm = max_grad_norm
         self.validate = validate
         self.monitor = monitor or Monitor()
+        self.n_epochs = n_epochs or stopping.max_iter
+        self.first_step = first_step
 
     def train(self, state: State) -> TrainingResult:
         """Train from ``state``, which is overwritten and returned within the result."""
@@ -71,6 +88,7 @@ class StochasticSolver:
         self._networks = np.arange(n_networks)
         self._loss_curves: list[list[float]] = [[] for _ in range(n_networks)]
         self._score_curves: list[list[float]] = [[] for _ in range(n_networks)]
+        self._validation_losses: list[list[float]] = [[] for _ in range(n_networks)]
         self._reasons = [StopReason.MAX_ITER] * n_networks
         self._bind(state)
         try:
@@ -86,6 +104,7 @@ class StochasticSolver:
             losses=[curve[-1] if curve else np.inf for curve in self._loss_curves],
             loss_curves=self._loss_curves,
             score_curves=self._score_curves,
+            validation_losses=self._validation_losses,
             reasons=self._reasons,
             messages=[""] * n_networks,
             state=self._all,
@@ -107,19 +126,19 @@ class StochasticSolver:
             self.monitor.begin(index)
             if self.random_states is not None:
                 self.batches.shuffle(self.random_states)
-            loss = self._epoch()
+            loss = self._epoch(index)
             stops = self._end_of_epoch(index, loss)
             if len(stops) == len(self._networks):
                 return
             if stops:
                 self._leave(np.isin(self._networks, list(stops)))
 
-    def _epoch(self) -> Array:
+    def _epoch(self, index: int) -> Array:
         """Take one step per batch and return the mean loss over the epoch, shape (k,)."""
         objective, optimizer, counts = self.objective, self.optimizer, self.batches.counts
         parameters, gradient, dtype = self._parameters, self._gradient, self._state.theta.dtype
         rate, t = number_or_column(self._state.rate), number_or_column(self._state.step)
-        norms = objective.empty_norms(len(counts))
+        norms, factors = objective.empty_norms(len(counts)), self._rate_factors(index, len(counts))
         values: list[Array] = []
         step = 0
         for chunk in self.batches:
@@ -127,8 +146,13 @@ class StochasticSolver:
             for x, y, weights, total, scores in chunk.batches:
                 np.copyto(scores, objective.gradient(parameters, x, y, weights, total, gradient))
                 objective.squared_norms(parameters, out=norms[step])
+                step_rate = rate * factors[step] if factors else rate
                 step += 1
-                constants = as_arrays(optimizer.constants(rate, t + step), dtype)
+                if self.max_grad_norm is not None:
+                    clip(gradient.flat, self.max_grad_norm)
+                if self.weight_decay is not None:
+                    self._decay(step_rate * number_or_column(self.weight_decay))
+                constants = as_arrays(optimizer.constants(step_rate, t + step), dtype)
                 for theta, slope, moments in self._blocks:
                     optimizer.update(theta, slope, moments, constants)
             losses = chunk.sum_by_batch(objective.losses(chunk.scores, chunk.y, chunk.weights))
@@ -139,9 +163,25 @@ class StochasticSolver:
         weighted = np.ascontiguousarray((np.concatenate(values) * counts).T)
         return np.asarray(np.add.reduce(weighted, axis=1) / self.batches.n_rows)
 
+    def _rate_factors(self, epoch: int, n_steps: int) -> list[float] | None:
+        """Return what the schedule multiplies the rates of the steps of an epoch by."""
+        steps = self.first_step + epoch * n_steps + np.arange(n_steps)
+        factors = self.schedule.factors(steps, self.n_epochs * n_steps)
+        return None if factors is None else factors.tolist()
+
+    def _decay(self, part: float | Array) -> None:
+        """Shrink the weights by a part of them."""
+        (factor,) = as_arrays((1 - part,), self._state.theta.dtype)
+        for _, weights in self._parameters.blocks:
+            np.multiply(weights, factor, out=weights)
+
     def _end_of_epoch(self, index: int, loss: Array) -> dict[int, StopReason]:
         """Keep the books, tell the monitor, and return who stops and why."""
-        score = None if self.validate is None else self.validate(self._state.theta, self._networks)
+        score = None
+        if self.validate is not None:
+            score, validation_loss = self.validate(self._state.theta, self._networks)
+            for network, value in zip(self._networks, validation_loss.tolist(), strict=True):
+                self._validation_losses[network].append(value)
         for network, value in zip(self._networks, loss.tolist(), strict=True):
             self._loss_curves[network].append(value)
         if score is not None:
@@ -196,6 +236,10 @@ class StochasticSolver:
         self.optimizer = kept(self.optimizer, staying)
         self.stopping = self.stopping.keep(staying)
         self.learning_rate = self.learning_rate[staying]
+        if self.weight_decay is not None:
+            self.weight_decay = self.weight_decay[staying]
+        if self.max_grad_norm is not None:
+            self.max_grad_norm = self.max_grad_norm[staying]
         if self.random_states is not None:
             self.random_states = [
                 random_state
@@ -203,3 +247,12 @@ class StochasticSolver:
                 if stays
             ]
         self._bind(self._state.keep(staying))
+
+
+def clip(gradient: Array, max_norm: Array) -> None:
+    """Shorten the ``gradient`` (K, P) of each network to ``max_norm`` (K,), if it is longer."""
+    # In float64: the square of a large gradient of float32 would overflow.
+    squares = np.einsum("kp,kp->k", gradient, gradient, dtype=float)
+    factor = np.minimum(1, max_norm / np.sqrt(squares))
+    if (factor < 1).any():
+        np.multiply(gradient, factor[:, np.newaxis].astype(gradient.dtype), out=gradient)

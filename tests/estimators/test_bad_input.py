@@ -8,6 +8,8 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from skmlp import MLPClassifier, MLPRegressor
+from skmlp.estimators import multilayer_perceptron
+from skmlp.estimators.data import hold_out
 from skmlp.network.objective import Objective
 
 from .data import TASKS
@@ -124,16 +126,17 @@ def test_a_validation_part_that_is_too_small_or_too_large(task, n_samples, fract
 
 @pytest.mark.parametrize("part", ["training", "validation"])
 @pytest.mark.parametrize("task", ["multiclass", "regression"])
-def test_weights_that_are_all_zero_in_one_part(task, part):
+def test_weights_that_are_all_zero_in_one_part(task, part, monkeypatch):
     task = TASKS[task]
     held = []
 
-    class Held(task.cls):
-        def _validate(self, network, data, held_out):
-            held.append(held_out)
-            return super()._validate(network, data, held_out)
+    def remembered(*args):
+        rows, held_out = hold_out(*args)
+        held.append(held_out)
+        return rows, held_out
 
-    model = Held(**SMALL, random_state=0, early_stopping=True).fit(task.X, task.y)
+    monkeypatch.setattr(multilayer_perceptron, "hold_out", remembered)
+    model = task.model(**SMALL, early_stopping=True).fit(task.X, task.y)
     weights = np.zeros(len(task.X)) if part == "training" else np.ones(len(task.X))
     weights[held[0]] = 1 - weights[held[0]]
     with stays_as_it_was(model), pytest.raises(ValueError, match=f"sample_weight of the {part} part"):

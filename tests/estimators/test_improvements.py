@@ -107,7 +107,7 @@ def test_partial_fit_draws_a_new_order_in_every_call():
     class Shuffled(MLPRegressor):
         def _train_stochastic(self, *args):
             result = super()._train_stochastic(*args)
-            orders.append(tuple(self._memory["order"]))
+            orders.append(tuple(self._memory["order"].ravel()))
             return result
 
     model = Shuffled(**SMALL, random_state=0)

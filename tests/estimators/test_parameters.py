@@ -10,7 +10,12 @@ from sklearn.base import clone
 
 from skmlp import MLPClassifier, MLPRegressor
 from skmlp.estimators.parameters import PARAMETERS
-from skmlp.network.activations import ACTIVATIONS
+from skmlp.network.activations import ACTIVATIONS, LeakyReLU
+from skmlp.network.initializers import INITIALIZERS, TruncatedNormal
+from skmlp.network.layers import BatchNormalization
+from skmlp.network.losses import Huber
+from skmlp.training.optimizers import RMSprop
+from skmlp.training.schedules import SCHEDULES, OneCycle
 
 from .data import TASKS
 from .state import stays_as_it_was
@@ -23,12 +28,12 @@ SMALL = {"hidden_layer_sizes": (5,), "max_iter": 3}
 
 WRONG = {
     "hidden_layer_sizes": [0, -1, (3, 0), (3, -2), 2.5, (2.5,), "ten", None, (3, "4"), True, ((3,), 4)],
-    "activation": ["gelu?", "", None, 1, np.tanh, ["relu"]],
+    "activation": ["gelu?", "", None, 1, np.tanh, ["relu?"], ["relu", None], [["relu"]]],
     "loss": ["absolute", None, 0],
     "solver": ["newton", "Adam", None, 0],
     "alpha": [-1e-9, np.nan, np.inf, "0.1", None, [0.1], True],
     "batch_size": [0, -3, 2.0, "all", None, True, np.nan],
-    "learning_rate": ["linear", None, 0.1],
+    "learning_rate": ["linearly", None, 0.1],
     "learning_rate_init": [0, -0.1, np.nan, np.inf, "0.1", None],
     "power_t": [-0.5, np.nan, np.inf, "0.5", None],
     "max_iter": [0, -1, 2.0, np.inf, "10", None, True],
@@ -47,17 +52,29 @@ WRONG = {
     "n_iter_no_change": [0, -1, 2.5, np.nan, "10", None, True],
     "max_fun": [0, -1, 2.0, np.inf, "10", None],
     "dtype": ["float16", "int", None, np.float32, np.dtype("float64")],
+    "weight_decay": [-1e-9, np.nan, np.inf, "0.1", None, True],
+    "warmup": [-0.1, 1, 1.5, np.nan, "0.1", None],
+    "max_grad_norm": [0, -1, np.nan, np.inf, "1", True],
+    "initializer": ["he", None, 0],
+    "dropout": [-0.1, 1, np.nan, "0.5", None, [1.0], [0.5, None]],
+    "normalization": ["instance", 0, True],
+    "standardize": [None, "yes", 1],
+    "class_weight": ["even", 1, 0.5],
+    "scoring": [1, 0.5, ["accuracy"]],
+    "n_members": [0, -1, 2.0, "3", None, True],
+    "max_time": [0, -1, np.nan, np.inf, "1", True],
+    "quantile": [0, 1, -0.1, 1.5, np.nan, "0.5", True],
 }
 """Wrong types, and values just outside of the range."""
 
 RIGHT = {
     "hidden_layer_sizes": [3, (3,), [3, 2], np.array([3, 2]), (), [], np.int64(3)],
-    "activation": [*ACTIVATIONS, ACTIVATIONS["tanh"]],
-    "loss": ["squared_error"],
-    "solver": ["lbfgs", "sgd", "adam"],
+    "activation": [*ACTIVATIONS, LeakyReLU(slope=0.1), ["relu"], ("tanh",), np.array(["elu"])],
+    "loss": ["squared_error", "absolute_error", "huber", Huber(delta=2.0)],
+    "solver": ["lbfgs", "sgd", "adam", "nadam", "rmsprop", RMSprop(rho=0.99)],
     "alpha": [0, 1, 0.5, np.float32(0.5)],
     "batch_size": ["auto", 1, np.int32(20)],
-    "learning_rate": ["constant", "invscaling", "adaptive"],
+    "learning_rate": [*SCHEDULES, OneCycle(rise=0.1)],
     "learning_rate_init": [1e-9, np.float32(1e-3)],
     "power_t": [0, 1],
     "max_iter": [1, np.int64(2)],
@@ -76,6 +93,18 @@ RIGHT = {
     "n_iter_no_change": [1, np.inf, float("inf")],
     "max_fun": [1, 10],
     "dtype": ["auto", "float32", "float64"],
+    "weight_decay": [0, 0.1, np.float32(0.5)],
+    "warmup": [0, 0.5, 0.999],
+    "max_grad_norm": [None, 1e-9, 1, np.float32(0.5)],
+    "initializer": [*INITIALIZERS, TruncatedNormal(scale=0.1)],
+    "dropout": [0, 0.999, [0.5], (0,), np.array([0.5])],
+    "normalization": [None, "batch", "layer", BatchNormalization(momentum=0.5)],
+    "standardize": [True, False, np.True_],
+    "class_weight": [None, "balanced", {0: 2.0}, {0: 1, 1: 2, 2: 3}],
+    "scoring": [None, "loss", "r2", "anything", np.mean],
+    "n_members": [1, 2, np.int64(2)],
+    "max_time": [None, 100, np.float32(100)],
+    "quantile": [0.1, np.float32(0.5)],
 }
 
 
@@ -88,28 +117,35 @@ def cases(table):
     ]
 
 
+def task_for(name):
+    """Return a task whose estimator has the parameter."""
+    return TASKS["multiclass"] if name == "class_weight" else TASK
+
+
 def fitted(parameters, task=TASK):
     return task.model(**{**SMALL, **parameters}).fit(task.X, task.y)
 
 
 def test_the_tables_name_every_parameter():
     names = {name for cls in CLASSES for name in inspect.signature(cls).parameters}
-    assert names == set(PARAMETERS) == set(WRONG) == set(RIGHT) == set(MATTERS)
+    assert names == set(WRONG) == set(RIGHT) == set(MATTERS)
+    assert names == set(PARAMETERS) - {"classification_loss"}  # what "loss" is for a classifier
 
 
 def assert_refused(method, name, value):
     """Raise unless a call of ``method`` raises an error that says what is wrong and changes nothing."""
-    model = method.__self__
+    model, task = method.__self__, task_for(name)
+    classes = {"classes": [0, 1, 2]} if "classes" in inspect.signature(method).parameters else {}
     for kind in (ValueError, TypeError):
         with stays_as_it_was(model), pytest.raises(kind, match=f"'{name}'") as error:
-            method(TASK.X, TASK.y)
+            method(task.X, task.y, **classes)
         assert repr(value) in str(error.value)
         assert type(model).__name__ in str(error.value)
 
 
 @pytest.mark.parametrize(("name", "value"), cases(WRONG))
 def test_wrong_values_are_refused_by_name(name, value):
-    model = TASK.model(**{name: value})
+    model = task_for(name).model(**{name: value})
     assert_refused(model.fit, name, value)
     if name == "solver":
         assert not hasattr(model, "partial_fit")
@@ -117,8 +153,10 @@ def test_wrong_values_are_refused_by_name(name, value):
         assert_refused(model.partial_fit, name, value)
 
 
-@pytest.mark.parametrize("name", [name for name in WRONG if name != "loss"])
-@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize(
+    ("cls", "name"),
+    [(cls, name) for cls in CLASSES for name in WRONG if name in inspect.signature(cls).parameters],
+)
 def test_a_fitted_estimator_stays_as_it_was(cls, name):
     """The first wrong value of each: also parameters that this solver does not use are checked."""
     task = TASKS["multiclass"]
@@ -132,7 +170,13 @@ def test_a_fitted_estimator_stays_as_it_was(cls, name):
 
 @pytest.mark.parametrize(("name", "value"), cases(RIGHT))
 def test_right_values_are_accepted(name, value):
-    fitted({name: value})
+    beside = {"loss": "quantile"} if name == "quantile" else {}
+    fitted({name: value, **beside}, task_for(name))
+
+
+def largest_weights(model, X, y):
+    """Score a model by the size of its weights."""
+    return np.abs(model.coefs_[0]).sum()
 
 
 MATTERS = {
@@ -167,23 +211,35 @@ MATTERS = {
     "max_fun": ({"max_fun": 2, "solver": "lbfgs", "max_iter": 10}, {"max_fun": 15000}),
     "dtype": ({"dtype": "float64"}, {"dtype": "float32"}),
     "verbose": ({"verbose": False}, {"verbose": True}),
+    "weight_decay": ({"weight_decay": 0}, {"weight_decay": 0.1}),
+    "warmup": ({"warmup": 0}, {"warmup": 0.5}),
+    "max_grad_norm": ({"max_grad_norm": None}, {"max_grad_norm": 0.01}),
+    "initializer": ({"initializer": "auto"}, {"initializer": "glorot_uniform"}),
+    "dropout": ({"dropout": 0.1}, {"dropout": 0.2}),
+    "normalization": ({"normalization": "batch"}, {"normalization": "layer"}),
+    "standardize": ({"standardize": False}, {"standardize": True}),
+    "class_weight": ({"class_weight": None}, {"class_weight": "balanced"}),
+    "scoring": ({"early_stopping": True, "max_iter": 10}, {"scoring": largest_weights}),
+    "n_members": ({"n_members": 2}, {"n_members": 3}),
+    "max_time": ({"max_time": 100}, {"max_time": 1e-9}),
+    "quantile": ({"loss": "quantile", "quantile": 0.5}, {"quantile": 0.9}),
 }
 """Parameters of a first fit, and what to change for a second one that must end elsewhere."""
 
 
-def weights_after_two_fits(parameters):
-    """Return all weights and what was printed by the way; a second fit tells a warm start."""
-    model = TASK.model(**{**SMALL, **parameters})
-    y = np.abs(TASK.y)  # such as every loss takes
-    model.fit(TASK.X, y).fit(TASK.X, y)
+def weights_after_two_fits(parameters, task=TASK):
+    """Return all weights; a second fit tells a warm start."""
+    model = task.model(**{**SMALL, **parameters})
+    y = np.abs(task.y)  # such as every loss takes
+    model.fit(task.X, y).fit(task.X, y)
     return np.concatenate([np.ravel(array) for array in model.coefs_ + model.intercepts_])
 
 
 @pytest.mark.parametrize("name", [name for name in MATTERS if name != "verbose"])
 def test_each_parameter_changes_the_weights(name):
-    first, change = MATTERS[name]
-    one, again = weights_after_two_fits(first), weights_after_two_fits(first)
-    other = weights_after_two_fits({**first, **change})
+    (first, change), task = MATTERS[name], task_for(name)
+    one, again = weights_after_two_fits(first, task), weights_after_two_fits(first, task)
+    other = weights_after_two_fits({**first, **change}, task)
     np.testing.assert_array_equal(one, again)
     assert one.shape != other.shape or np.abs(one - other).max() > 1e-9
 
@@ -195,13 +251,32 @@ def test_verbose_changes_the_output(capsys):
     assert capsys.readouterr().out.count("Iteration") == 3
 
 
-@pytest.mark.parametrize("name", ["learning_rate", "power_t", "momentum", "nesterovs_momentum"])
+@pytest.mark.parametrize("name", ["momentum", "nesterovs_momentum"])
 def test_parameters_of_sgd_do_not_touch_adam(name):
     first, change = MATTERS[name]
     first = {**first, "solver": "adam"}
     np.testing.assert_array_equal(
         weights_after_two_fits(first), weights_after_two_fits({**first, **change})
     )
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam", "nadam", "rmsprop"])
+@pytest.mark.parametrize("schedule", [name for name in SCHEDULES if name != "constant"])
+def test_every_schedule_works_with_every_stochastic_solver(schedule, solver):
+    """Unlike in scikit-learn, where only 'sgd' has schedules."""
+    parameters = {"solver": solver, "max_iter": 8, "tol": 1, "n_iter_no_change": 2}
+    one, other = (
+        weights_after_two_fits({**parameters, "learning_rate": value}) for value in ("constant", schedule)
+    )
+    assert np.abs(one - other).max() > 1e-9
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam", "nadam", "rmsprop"])
+def test_the_exponent_of_inverse_scaling_works_with_every_stochastic_solver(solver):
+    first, change = MATTERS["power_t"]
+    first = {**first, "solver": solver}
+    one, other = weights_after_two_fits(first), weights_after_two_fits({**first, **change})
+    assert np.abs(one - other).max() > 1e-9
 
 
 @pytest.mark.parametrize("values", [("constant", "adaptive"), ("invscaling", "adaptive")])
@@ -211,15 +286,33 @@ def test_schedules_differ(values):
     assert np.abs(one - other).max() > 1e-9
 
 
+MORE = {
+    "dtype": "auto",
+    "weight_decay": 0.0,
+    "warmup": 0.0,
+    "max_grad_norm": None,
+    "initializer": "auto",
+    "dropout": 0.0,
+    "normalization": None,
+    "standardize": False,
+    "scoring": None,
+    "n_members": 1,
+    "max_time": None,
+}
+"""What both classes have beyond scikit-learn."""
+
+
 @pytest.mark.parametrize("cls", CLASSES)
 def test_signatures_are_those_of_scikit_learn(cls):
-    """And dtype; scikit-learn before 1.7 has no loss."""
+    """Then come more, which do nothing by default; scikit-learn before 1.7 has no loss."""
     ours = inspect.signature(cls).parameters
     theirs = inspect.signature(getattr(sklearn.neural_network, cls.__name__)).parameters
     for name, parameter in theirs.items():
         assert ours[name].default == parameter.default, name
-    assert set(ours) - set(theirs) <= {"dtype", "loss"}
-    assert ours["dtype"].default == "auto"
+    assert {name: ours[name].default for name in set(ours) - set(theirs) - {"loss"}} == {
+        **MORE,
+        **({"class_weight": None} if cls is MLPClassifier else {"quantile": None}),
+    }
     positional = [n for n, p in ours.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
     assert positional[0] == "hidden_layer_sizes"
 
@@ -235,11 +328,11 @@ def test_docstrings_describe_every_parameter_with_its_default(cls):
 @pytest.mark.parametrize("cls", CLASSES)
 def test_docstrings_describe_every_fitted_attribute(cls):
     task = TASKS["multiclass"]
-    model = cls(**SMALL).fit(task.X, task.y)
+    model = cls(**SMALL, normalization="batch", standardize=True).fit(task.X, task.y)
     section = cls.__doc__.split("Attributes\n")[1].split("See Also\n")[0]
     documented = set(re.findall(r"^(\w+_) : ", section, flags=re.MULTILINE))
     published = {name for name in vars(model) if name.endswith("_") and not name.startswith("_")}
-    assert published | {"feature_names_in_"} == documented
+    assert published | {"feature_names_in_", "members_"} == documented
 
 
 @pytest.mark.parametrize("cls", CLASSES)

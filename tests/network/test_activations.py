@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 import pytest
 
-from skmlp.network.activations import ACTIVATIONS
+from skmlp.network.activations import ACTIVATIONS, ELU, SELU, LeakyReLU
 from tests.network.problems import FORMULAS
 
 EVERY_ACTIVATION = pytest.mark.parametrize("name", sorted(ACTIVATIONS))
@@ -64,12 +64,58 @@ def test_backward_leaves_h_alone(name):
 
 @pytest.mark.parametrize(
     ("name", "low", "high"),
-    [("identity", -1e3, 1e3), ("logistic", 0, 1), ("tanh", -1, 1), ("relu", 0, 1e3)],
+    [
+        ("identity", -1e3, 1e3),
+        ("logistic", 0, 1),
+        ("tanh", -1, 1),
+        ("relu", 0, 1e3),
+        ("leaky_relu", -10, 1e3),
+        ("elu", -1, 1e3),
+        ("selu", -1.0507009873554805 * 1.6732632423543772, 1.0507009873554805e3),
+        ("gelu", 0, 1e3),
+        ("silu", 0, 1e3),
+        ("mish", 0, 1e3),
+        ("softplus", 0, 1e3),
+    ],
 )
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_large_inputs_give_the_limits(name, low, high, dtype):
     h, _ = forward(name, np.array([-1e3, 1e3], dtype=dtype))
-    np.testing.assert_array_equal(h, [low, high])
+    np.testing.assert_allclose(h, [low, high], rtol=1e-15 if dtype == "float64" else 3e-7, atol=0)
+
+
+@EVERY_ACTIVATION
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_slopes_of_large_inputs_are_the_limits(name, dtype):
+    z = np.array([-1e3, 1e3], dtype=dtype)
+    h, memo = forward(name, z)
+    delta = np.ones_like(z)
+    ACTIVATIONS[name].backward(h, delta, memo)
+    saturated = {"identity": (1, 1), "logistic": (0, 0), "tanh": (0, 0), "leaky_relu": (0.01, 1)}
+    limits = saturated.get(name, (0, 1.0507009873554805 if name == "selu" else 1))
+    np.testing.assert_allclose(delta, limits, rtol=3e-7, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("activation", "expected"),
+    [
+        (LeakyReLU(slope=0.2), [-0.4, 3]),
+        (LeakyReLU(slope=0.0), [0, 3]),
+        (ELU(alpha=0.5), [0.5 * np.expm1(-2), 3]),
+        (ELU(scale=2.0), [2 * np.expm1(-2), 6]),
+        (SELU(alpha=1.0, scale=1.0), [np.expm1(-2), 3]),
+    ],
+    ids=repr,
+)
+def test_fields_shape_the_activation(activation, expected):
+    z = np.array([-2.0, 3.0])
+    activation.forward(z, np.empty_like(z))
+    np.testing.assert_allclose(z, expected, rtol=1e-15)
+
+
+def test_selu_keeps_mean_zero_and_variance_one():
+    h, _ = forward("selu", np.random.default_rng(2).normal(size=1_000_003))
+    np.testing.assert_allclose([h.mean(), h.var()], [0, 1], atol=5e-3)
 
 
 def test_relu_has_slope_zero_at_zero():

@@ -6,20 +6,70 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 from scipy.special import expit
-from sklearn.metrics import log_loss, mean_poisson_deviance, mean_squared_error
+from sklearn.metrics import (
+    log_loss,
+    mean_absolute_error,
+    mean_gamma_deviance,
+    mean_pinball_loss,
+    mean_poisson_deviance,
+    mean_squared_error,
+)
 
-from skmlp.network.losses import LOSSES, BinaryLogLoss, LogLoss, Poisson, SquaredError
-from tests.network.problems import LOSS_CASES, naive_losses, targets
+from skmlp.network.losses import (
+    LOSSES,
+    AbsoluteError,
+    BinaryFocal,
+    BinaryLogLoss,
+    BinaryLoss,
+    Focal,
+    Gamma,
+    Huber,
+    LogLoss,
+    Loss,
+    MulticlassLoss,
+    Poisson,
+    ProbabilisticLoss,
+    Quantile,
+    SquaredError,
+)
+from tests.network.problems import LOSS_CASES, away_from_kinks, naive_losses, naive_smoothed, targets
 
 SHAPE = (3, 11, 13)
-EVERY_LOSS = pytest.mark.parametrize("loss", LOSS_CASES.values(), ids=LOSS_CASES)
-LOG_LOSSES = {name: loss for name, loss in LOSS_CASES.items() if "log_loss" in name}
-EVERY_LOG_LOSS = pytest.mark.parametrize("loss", LOG_LOSSES.values(), ids=LOG_LOSSES)
+MEANS = ("squared_error", "poisson", "binary_log_loss", "log_loss of one group", "log_loss of two groups")
+LINKS = {
+    "identity": lambda p: p,
+    "logistic": lambda p: np.log(p / (1 - p)),
+    "exp": np.log,
+    "softmax": np.log,
+}
+"""From means and probabilities to raw scores."""
+
+
+def every(condition):
+    """Return the decorator that runs a test over the losses of which ``condition(name, loss)`` holds."""
+    cases = {name: loss for name, loss in LOSS_CASES.items() if condition(name, loss)}
+    return pytest.mark.parametrize("loss", cases.values(), ids=cases)
+
+
+def is_smoothed(loss):
+    return getattr(loss, "label_smoothing", 0) > 0
+
+
+EVERY_LOSS = every(lambda name, loss: True)
+EVERY_CANONICAL_LOSS = every(lambda name, loss: name in MEANS or is_smoothed(loss))
+EVERY_MEAN_LOSS = every(lambda name, loss: name in {*MEANS, "gamma"})
+EVERY_PROPER_LOSS = every(lambda name, loss: "focal" not in name and not is_smoothed(loss))
+EVERY_PROBABILISTIC_LOSS = every(lambda name, loss: isinstance(loss, ProbabilisticLoss))
+EVERY_UNSMOOTHED_LOSS = every(
+    lambda name, loss: isinstance(loss, ProbabilisticLoss) and not is_smoothed(loss)
+)
+EVERY_FOCAL_LOSS = every(lambda name, loss: "focal" in name)
 
 
 def scores_and_targets(loss, seed=0):
     rng = np.random.default_rng(seed)
-    return rng.normal(scale=2, size=SHAPE), targets(loss, rng, SHAPE)
+    z, y = rng.normal(scale=2, size=SHAPE), targets(loss, rng, SHAPE)
+    return z, away_from_kinks(loss, z, y)
 
 
 def value_and_gradient(loss, z, y):
@@ -31,7 +81,7 @@ def value_and_gradient(loss, z, y):
 def indicators(loss, shape):
     """Return targets of 0 and 1: the first class of each group, or yes everywhere."""
     y = np.zeros(shape)
-    if isinstance(loss, LogLoss):
+    if isinstance(loss, MulticlassLoss):
         for group in loss.groups(y):
             group[..., 0] = 1
     else:
@@ -55,35 +105,44 @@ def test_value_is_the_textbook_formula(loss):
     ("loss", "metric"),
     [
         (SquaredError(), lambda y, z: mean_squared_error(y, z) / 2),
+        (AbsoluteError(), mean_absolute_error),
+        (Huber(1e6), lambda y, z: mean_squared_error(y, z) / 2),
+        (Quantile(), lambda y, z: mean_absolute_error(y, z) / 2),
+        (Quantile(0.3), lambda y, z: mean_pinball_loss(y, z, alpha=0.3)),
+        (Quantile(0.95), lambda y, z: mean_pinball_loss(y, z, alpha=0.95)),
         (Poisson(), lambda y, z: mean_poisson_deviance(y, np.exp(z)) / 2),
+        (Gamma(), lambda y, z: mean_gamma_deviance(y, np.exp(z)) / 2),
         (BinaryLogLoss(), lambda y, z: log_loss(y > 0.5, 1 / (1 + np.exp(-z)))),
+        (BinaryFocal(0.0), lambda y, z: log_loss(y > 0.5, 1 / (1 + np.exp(-z)))),
     ],
-    ids=["squared_error", "poisson", "binary_log_loss"],
+    ids=lambda value: repr(value) if isinstance(value, Loss) else "",
 )
 def test_mean_over_all_outputs_is_the_metric_of_scikit_learn(loss, metric):
     z, y = scores_and_targets(loss)
-    if isinstance(loss, BinaryLogLoss):
+    if isinstance(loss, BinaryLoss):
         y = (y > 0.5).astype(float)
     losses, _ = value_and_gradient(loss, z, y)
     np.testing.assert_allclose(losses.mean(), metric(y.ravel(), z.ravel()), rtol=1e-12)
 
 
-def test_mean_log_loss_is_the_metric_of_scikit_learn():
+@pytest.mark.parametrize("loss", [LogLoss((13,)), Focal((13,), 0.0)], ids=repr)
+def test_mean_log_loss_is_the_metric_of_scikit_learn(loss):
     z, _ = scores_and_targets(LogLoss((13,)))
     z = z.reshape(-1, 13)
     classes = np.random.default_rng(1).integers(13, size=len(z))
-    losses, _ = value_and_gradient(LogLoss((13,)), z, np.eye(13)[classes])
+    losses, _ = value_and_gradient(loss, z, np.eye(13)[classes])
     p = LogLoss((13,)).inverse_link(z)
     expected = log_loss(classes, p, labels=np.arange(13))
     np.testing.assert_allclose(losses.sum(axis=-1).mean(), expected, rtol=1e-12)
 
 
-def test_groups_of_log_loss_add_up():
-    loss = LogLoss((4, 9))
+@pytest.mark.parametrize("make", [LogLoss, lambda sizes: LogLoss(sizes, 0.2), Focal], ids=range(3))
+def test_groups_add_up(make):
+    loss = make((4, 9))
     z, y = scores_and_targets(loss)
     losses, delta = value_and_gradient(loss, z, y)
     parts = [
-        value_and_gradient(LogLoss((size,)), z_group, y_group)
+        value_and_gradient(make((size,)), z_group, y_group)
         for size, z_group, y_group in zip((4, 9), loss.groups(z), loss.groups(y), strict=True)
     ]
     np.testing.assert_array_equal(losses, np.concatenate([value for value, _ in parts], axis=-1))
@@ -103,11 +162,12 @@ def test_gradient_is_the_slope_of_the_value(loss):
         np.testing.assert_allclose(delta[..., j], difference / (2 * step), rtol=1e-6, atol=1e-8)
 
 
-@EVERY_LOSS
+@EVERY_CANONICAL_LOSS
 def test_gradient_is_prediction_minus_target(loss):
     """The link is canonical [Bishop 2006, section 4.3.6]."""
     z, y = scores_and_targets(loss)
     _, delta = value_and_gradient(loss, z, y)
+    y = naive_smoothed(loss, y) if is_smoothed(loss) else y
     np.testing.assert_allclose(delta, loss.inverse_link(z) - y, rtol=1e-12, atol=1e-14)
 
 
@@ -134,30 +194,153 @@ def test_float32_is_close_to_float64(loss):
         np.testing.assert_allclose(approximate, exact, rtol=2e-5, atol=2e-6)
 
 
-@EVERY_LOSS
+@EVERY_PROPER_LOSS
 def test_value_is_smallest_where_the_prediction_is_the_target(loss):
     _, y = scores_and_targets(loss)
     y = np.clip(y, 0.01, None) if isinstance(loss, Poisson) else y
-    best = {"identity": lambda p: p, "logistic": lambda p: np.log(p / (1 - p))}.get(loss.link, np.log)(y)
+    best = LINKS[loss.link](y)
     losses, delta = value_and_gradient(loss, best, y)
     np.testing.assert_allclose(delta, 0, atol=1e-12)
     others = best + np.random.default_rng(2).normal(scale=0.1, size=SHAPE)
     assert (value_and_gradient(loss, others, y)[0].sum(axis=-1) > losses.sum(axis=-1)).all()
 
 
-@EVERY_LOSS
+@EVERY_MEAN_LOSS
 def test_best_constant_predicts_the_mean_of_the_targets(loss):
     _, y = scores_and_targets(loss)
-    mean = y.mean(axis=-2, keepdims=True)
-    scores = {"identity": lambda p: p, "logistic": lambda p: np.log(p / (1 - p))}.get(loss.link, np.log)
-    z = np.broadcast_to(scores(mean), SHAPE)
+    z = np.broadcast_to(LINKS[loss.link](y.mean(axis=-2, keepdims=True)), SHAPE)
     _, delta = value_and_gradient(loss, z, y)
     np.testing.assert_allclose(delta.sum(axis=-2), 0, atol=1e-12)
 
 
-@EVERY_LOG_LOSS
+@pytest.mark.parametrize(
+    ("loss", "quantile"), [(AbsoluteError(), 0.5), (Quantile(), 0.5), (Quantile(0.3), 0.3)], ids=repr
+)
+def test_best_constant_is_a_quantile_of_the_targets(loss, quantile):
+    _, y = scores_and_targets(loss)
+    z = np.broadcast_to(np.quantile(y, quantile, axis=-2, keepdims=True), SHAPE)
+    losses, delta = value_and_gradient(loss, z, y)
+    np.testing.assert_allclose(delta.sum(axis=-2), 0, atol=1e-12)
+    for shift in (-0.1, 0.1):
+        assert (loss.value(z + shift, y).sum(axis=-2) > losses.sum(axis=-2)).all()
+
+
+@pytest.mark.parametrize("loss", [AbsoluteError(), Quantile(0.3)], ids=repr)
+def test_slope_is_zero_at_the_kink(loss):
+    z = np.ones((1, 1, 1))
+    losses, delta = value_and_gradient(loss, z, z.copy())
+    assert losses == delta == 0
+
+
+@pytest.mark.parametrize("delta", [0.3, 1.0, 5.0])
+def test_slope_of_huber_is_the_error_up_to_delta(delta):
+    z = np.linspace(-7, 7, 29).reshape(1, 29, 1)
+    _, slope = value_and_gradient(Huber(delta), z, np.zeros_like(z))
+    np.testing.assert_array_equal(slope, np.clip(z, -delta, delta))
+
+
+@pytest.mark.parametrize(
+    ("smoothed", "plain"),
+    [
+        (BinaryLogLoss(0.2), BinaryLogLoss()),
+        (LogLoss((13,), 0.2), LogLoss((13,))),
+        (LogLoss((4, 9), 0.2), LogLoss((4, 9))),
+    ],
+    ids=repr,
+)
+def test_label_smoothing_spreads_the_targets(smoothed, plain):
+    z, y = scores_and_targets(plain)
+    expected = value_and_gradient(plain, z, naive_smoothed(smoothed, y))
+    for a, b in zip(value_and_gradient(smoothed, z, y), expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("focal", "log_loss"),
+    [(BinaryFocal(0.0), BinaryLogLoss()), (Focal((4, 9), 0.0), LogLoss((4, 9)))],
+    ids=repr,
+)
+def test_focal_loss_without_focus_is_the_log_loss(focal, log_loss):
+    z, y = scores_and_targets(log_loss)
+    for scale in (1, 1e3):
+        expected = value_and_gradient(log_loss, scale * z, y)
+        for a, b in zip(value_and_gradient(focal, scale * z, y), expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.1, 0.5, 1.0, 2.0, 5.0])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_log_losses_are_finite_and_exact_at_extreme_scores(loss, dtype):
+@pytest.mark.parametrize("make", [BinaryFocal, lambda gamma: Focal((4, 9), gamma)], ids=["binary", "focal"])
+def test_focal_losses_are_finite_at_any_score(make, dtype, gamma):
+    loss = make(gamma)
+    y = indicators(loss, SHAPE).astype(dtype)
+    for scale in (0, 1, 30, 1e3, 1e6):
+        z = (scale * np.random.default_rng(3).normal(size=SHAPE)).astype(dtype)
+        for targets_of_either_kind in (y, (1 - y) if isinstance(loss, BinaryFocal) else np.roll(y, 2, -2)):
+            losses, delta = value_and_gradient(loss, z, targets_of_either_kind)
+            assert np.isfinite(losses).all()
+            assert (losses >= 0).all()
+            assert np.isfinite(delta).all()
+            assert (np.abs(delta) <= 1 + gamma).all()
+
+
+@EVERY_FOCAL_LOSS
+def test_focus_leaves_out_what_is_right(loss):
+    """With p near 1 the loss is (1 - p)^gamma times the log-loss."""
+    y = indicators(loss, (1, 13))
+    plain = LogLoss(loss.group_sizes) if isinstance(loss, Focal) else BinaryLogLoss()
+    ratio = loss.value(8 * y, y).max() / plain.value(8 * y, y).max()
+    p = plain.inverse_link(8 * y)[y == 1].min()
+    np.testing.assert_allclose(ratio, (1 - p) ** loss.gamma, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Huber(0.0), r"Huber\(delta=0.0\): delta must be positive"),
+        (lambda: Huber(-1.0), r"Huber\(delta=-1.0\): delta must be positive"),
+        (lambda: Quantile(0.0), r"Quantile\(quantile=0.0\): quantile must be between 0 and 1"),
+        (lambda: Quantile(1.0), r"Quantile\(quantile=1.0\): quantile must be between 0 and 1"),
+        (lambda: LogLoss((2,), 1.0), r"LogLoss\(label_smoothing=1.0\): .* must be in \[0, 1\)"),
+        (lambda: LogLoss((2,), -0.1), r"LogLoss\(label_smoothing=-0.1\): .* must be in \[0, 1\)"),
+        (lambda: BinaryLogLoss(1.0), r"BinaryLogLoss\(label_smoothing=1.0\): .* must be in \[0, 1\)"),
+        (lambda: Focal((2,), -0.1), r"Focal\(gamma=-0.1\): gamma must be at least 0"),
+        (lambda: BinaryFocal(-0.1), r"BinaryFocal\(gamma=-0.1\): gamma must be at least 0"),
+        (lambda: Huber(np.nan), "must be positive"),
+    ],
+)
+def test_fields_out_of_range_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("loss", "sizes", "expected"),
+    [
+        (LogLoss(), (), BinaryLogLoss()),
+        (LogLoss(label_smoothing=0.2), (), BinaryLogLoss(0.2)),
+        (LogLoss(label_smoothing=0.2), (2, 3), LogLoss((2, 3), 0.2)),
+        (Focal(), (), BinaryFocal()),
+        (Focal(gamma=0.5), (), BinaryFocal(0.5)),
+        (Focal(gamma=0.5), (2, 3), Focal((2, 3), 0.5)),
+        (BinaryLogLoss(0.2), (2, 3), BinaryLogLoss(0.2)),
+    ],
+    ids=repr,
+)
+def test_loss_for_classes_keeps_its_other_fields(loss, sizes, expected):
+    assert loss.for_classes(sizes) == expected
+
+
+@EVERY_PROBABILISTIC_LOSS
+def test_probabilities_of_a_mixture_are_the_mean(loss):
+    z, _ = scores_and_targets(loss)
+    mean = loss.inverse_link(z).mean(axis=0)
+    np.testing.assert_allclose(loss.inverse_link(loss.mixture(z)[np.newaxis])[0], mean, rtol=1e-12)
+
+
+@EVERY_UNSMOOTHED_LOSS
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_probabilistic_losses_are_finite_and_exact_at_extreme_scores(loss, dtype):
     y = indicators(loss, (2, 13)).astype(dtype)
     z = np.array([1e3, -1e3], dtype=dtype)[:, np.newaxis] * y  # quite right, and quite wrong
     losses, delta = value_and_gradient(loss, z, y)
@@ -169,19 +352,19 @@ def test_log_losses_are_finite_and_exact_at_extreme_scores(loss, dtype):
     np.testing.assert_array_equal(delta[1, y[1] == 1], -1)
 
 
-@EVERY_LOG_LOSS
+@EVERY_PROBABILISTIC_LOSS
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("scale", [1, 30, 1e3])
 def test_probabilities_lie_between_zero_and_one(loss, dtype, scale):
     z = (scale * np.random.default_rng(3).normal(size=SHAPE)).astype(dtype)
     p = loss.inverse_link(z)
     assert ((p > 0) & (p <= 1)).all()
-    if isinstance(loss, LogLoss):
+    if isinstance(loss, MulticlassLoss):
         for group in loss.groups(p):
             np.testing.assert_allclose(group.sum(axis=-1), 1, rtol=1e-6)
 
 
-@EVERY_LOG_LOSS
+@EVERY_PROBABILISTIC_LOSS
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("scale", [1, 1e3])
 def test_log_probabilities_are_finite_and_agree_with_probabilities(loss, dtype, scale):
@@ -194,7 +377,7 @@ def test_log_probabilities_are_finite_and_agree_with_probabilities(loss, dtype, 
     np.testing.assert_allclose(np.log(p[normal]), log_p[normal], rtol=1e-5, atol=1e-6)
 
 
-@EVERY_LOG_LOSS
+@EVERY_PROBABILISTIC_LOSS
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_probabilities_that_underflow_keep_their_order(loss, dtype):
     z = np.zeros((1, 7, 13), dtype=dtype)
@@ -213,9 +396,10 @@ def test_probabilities_that_do_not_underflow_stay_as_they_are(dtype):
     assert (p[lost] < np.finfo(dtype).tiny).all()
 
 
-def test_inverse_link_of_poisson_is_the_exponential():
-    z, _ = scores_and_targets(Poisson())
-    np.testing.assert_array_equal(Poisson().inverse_link(z), np.exp(z))
+@pytest.mark.parametrize("loss", [Poisson(), Gamma()], ids=repr)
+def test_inverse_link_of_positive_targets_is_the_exponential(loss):
+    z, _ = scores_and_targets(loss)
+    np.testing.assert_array_equal(loss.inverse_link(z), np.exp(z))
 
 
 @EVERY_LOSS
@@ -230,6 +414,15 @@ def test_drawn_targets_are_allowed(loss):
         (SquaredError(), [-5.0, 5.0], True),
         (Poisson(), [0.0, 2.5], True),
         (Poisson(), [-0.1, 2.5], False),
+        (AbsoluteError(), [-5.0, 5.0], True),
+        (Huber(), [-5.0, 5.0], True),
+        (Quantile(), [-5.0, 5.0], True),
+        (Gamma(), [0.1, 2.5], True),
+        (Gamma(), [0.0, 2.5], False),
+        (BinaryFocal(), [0.0, 0.3, 1.0], True),
+        (BinaryFocal(), [0.0, 1.1], False),
+        (Focal((2,)), [0.3, 0.7], True),
+        (Focal((2,)), [0.3, 0.6], False),
         (BinaryLogLoss(), [0.0, 0.3, 1.0], True),
         (BinaryLogLoss(), [0.0, 1.1], False),
         (BinaryLogLoss(), [-0.1, 1.0], False),

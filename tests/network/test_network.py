@@ -5,10 +5,18 @@ import pytest
 from scipy import sparse
 
 import skmlp.network.network
-from skmlp.network.activations import ACTIVATIONS, Tanh
-from skmlp.network.layers import Dense, Nonlinearity
-from skmlp.network.network import multilayer_perceptron
-from tests.network.problems import HIDDEN, N_INPUTS, N_OUTPUTS, naive_raw_scores, network_and_theta
+from skmlp.network.activations import ACTIVATIONS, ReLU, Tanh
+from skmlp.network.initializers import Auto, Orthogonal
+from skmlp.network.layers import NORMALIZATIONS, BatchNormalization, Dense, Dropout, Nonlinearity
+from skmlp.network.network import Network, multilayer_perceptron
+from tests.network.problems import (
+    HIDDEN,
+    N_INPUTS,
+    N_OUTPUTS,
+    naive_prediction,
+    naive_raw_scores,
+    network_and_theta,
+)
 
 EVERY_DEPTH = pytest.mark.parametrize("depth", sorted(HIDDEN))
 EVERY_K = pytest.mark.parametrize("n_networks", [1, 3])
@@ -17,7 +25,7 @@ N_BLOCK = 64
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    """Let `Network.raw_scores` work on blocks of 64 rows, the fewest it takes."""
+    """Let `Network.output` work on blocks of 64 rows, the fewest it takes."""
     monkeypatch.setattr(skmlp.network.network, "PREDICT_ELEMENTS", 1)
 
 
@@ -46,7 +54,7 @@ def test_forward_is_the_naive_loop(activation, depth, n_networks):
 def test_raw_scores_equal_forward_for_any_number_of_rows(small_blocks, n, make, n_networks):
     network, theta = network_and_theta(n_networks=n_networks)
     X = rows(n)
-    scores = network.raw_scores(views(network, theta), make(X))
+    scores = network.output(views(network, theta), make(X))
     assert scores.shape == (n_networks, n, N_OUTPUTS)
     for k in range(n_networks):
         np.testing.assert_allclose(
@@ -63,7 +71,7 @@ def test_read_only_arrays_are_left_as_they_are(depth, make):
     before = [buffer.copy() for buffer in buffers]
     for buffer in buffers:
         buffer.flags.writeable = False
-    network.raw_scores(views(network, theta), X)
+    network.output(views(network, theta), X)
     for buffer, copy in zip(buffers, before, strict=True):
         np.testing.assert_array_equal(buffer, copy)
 
@@ -73,8 +81,8 @@ def test_rows_may_have_any_strides(order):
     network, theta = network_and_theta()
     X = rows(22)
     strided = np.asarray(X, order=order)[::2]
-    expected = network.raw_scores(views(network, theta), X[::2].copy())
-    np.testing.assert_allclose(network.raw_scores(views(network, theta), strided), expected, rtol=1e-12)
+    expected = network.output(views(network, theta), X[::2].copy())
+    np.testing.assert_allclose(network.output(views(network, theta), strided), expected, rtol=1e-12)
 
 
 def test_threads_share_a_network(small_blocks):
@@ -82,7 +90,7 @@ def test_threads_share_a_network(small_blocks):
     Xs = [rows(5 * N_BLOCK + i, seed=i) for i in range(7)]
 
     def scores(X):
-        return network.raw_scores(views(network, theta), X)
+        return network.output(views(network, theta), X)
 
     expected = [scores(X) for X in Xs]
     with ThreadPoolExecutor(4) as pool:
@@ -93,19 +101,132 @@ def test_threads_share_a_network(small_blocks):
 
 def test_results_share_no_memory():
     network, theta = network_and_theta()
-    first, second = (network.raw_scores(views(network, theta), rows(11)) for _ in range(2))
+    first, second = (network.output(views(network, theta), rows(11)) for _ in range(2))
     assert not np.shares_memory(first, second)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_raw_scores_have_the_dtype_of_the_parameters(dtype):
     network, theta = network_and_theta()
-    assert network.raw_scores(views(network, theta.astype(dtype)), rows(11).astype(dtype)).dtype == dtype
+    assert network.output(views(network, theta.astype(dtype)), rows(11).astype(dtype)).dtype == dtype
+
+
+EVERY_NORMALIZATION = pytest.mark.parametrize("normalization", [None, *NORMALIZATIONS.values()], ids=repr)
+
+
+@EVERY_NORMALIZATION
+@pytest.mark.parametrize("dropout", [(), (0.3, 0.5)], ids=["", "dropout"])
+@EVERY_K
+def test_prediction_uses_no_dropout_and_the_running_statistics(
+    small_blocks, normalization, dropout, n_networks
+):
+    network, theta = network_and_theta(n_networks=n_networks, normalization=normalization, dropout=dropout)
+    X = rows(3 * N_BLOCK + 5)
+    before = theta.copy()
+    scores = network.output(views(network, theta), X)
+    for k in range(n_networks):
+        expected = naive_prediction(network, [[p[k] for p in own] for own in views(network, theta)], X)
+        np.testing.assert_allclose(scores[k], expected, rtol=1e-11, atol=1e-12)
+    np.testing.assert_array_equal(theta, before)
+
+
+@EVERY_NORMALIZATION
+def test_dropout_does_not_matter_to_prediction(normalization):
+    network, theta = network_and_theta(normalization=normalization)
+    dropping, _ = network_and_theta(normalization=normalization, dropout=(0.3, 0.5))
+    expected = network.output(views(network, theta), rows(11))
+    np.testing.assert_array_equal(dropping.output(views(dropping, theta), rows(11)), expected)
+
+
+@pytest.mark.parametrize("layer", [1, 3, 4])
+@pytest.mark.parametrize("n", [11, 3 * N_BLOCK + 5])
+def test_output_of_a_layer_is_what_the_layers_up_to_it_make(small_blocks, layer, n):
+    network, theta = network_and_theta()
+    parameters = views(network, theta)
+    output = network.output(parameters, rows(n), layer)
+    first = Network(N_INPUTS, network.layers[: layer + 1])
+    assert output.shape == (3, n, network.widths[layer + 1])
+    for k in range(3):
+        own = [[p[k] for p in arrays] for arrays in parameters[: layer + 1]]
+        np.testing.assert_allclose(output[k], naive_prediction(first, own, rows(n)), rtol=1e-12, atol=1e-13)
 
 
 def test_multilayer_perceptron_alternates_dense_and_nonlinear():
     network = multilayer_perceptron(5, (7, 2), 13, Tanh())
-    tanh = Nonlinearity(Tanh())
-    assert network.layers == [Dense(7), tanh, Dense(2), tanh, Dense(13)]
+    auto, tanh = Auto(), Tanh()
+    assert network.layers == [
+        Dense(7, auto, tanh),
+        Nonlinearity(tanh),
+        Dense(2, auto, tanh),
+        Nonlinearity(tanh),
+        Dense(13, auto, tanh),
+    ]
     assert network.widths == [5, 7, 7, 2, 2, 13]
+    assert network.dense == [0, 2, 4]
     assert network.layout.n_parameters == (5 + 1) * 7 + (7 + 1) * 2 + (2 + 1) * 13
+
+
+@pytest.mark.parametrize("normalization", NORMALIZATIONS.values(), ids=NORMALIZATIONS)
+def test_multilayer_perceptron_has_everything_in_its_place(normalization):
+    """Biases before a batch normalization would be centred away: there are none."""
+    tanh, relu, orthogonal = Tanh(), ReLU(), Orthogonal()
+    has_biases = not isinstance(normalization, BatchNormalization)
+    network = multilayer_perceptron(
+        5,
+        (7, 2, 3),
+        13,
+        [tanh, relu, tanh],
+        initializer=orthogonal,
+        normalization=normalization,
+        dropout=(0.3, 0, 0.5),
+    )
+    assert network.layers == [
+        Dense(7, orthogonal, tanh, has_biases),
+        normalization,
+        Nonlinearity(tanh),
+        Dropout(0.3),
+        Dense(2, orthogonal, relu, has_biases),
+        normalization,
+        Nonlinearity(relu),
+        Dense(3, orthogonal, tanh, has_biases),
+        normalization,
+        Nonlinearity(tanh),
+        Dropout(0.5),
+        Dense(13, orthogonal, tanh),
+    ]
+    assert network.dense == [0, 4, 7, 11]
+    n_each = len(normalization.specs(1))
+    n_biases = (7 + 2 + 3) * has_biases + 13
+    assert network.layout.n_parameters == network.layout.n_penalised + n_biases + n_each * (7 + 2 + 3)
+    assert network.layout.n_penalised == 5 * 7 + 7 * 2 + 2 * 3 + 3 * 13
+
+
+def test_multilayer_perceptron_without_hidden_layers_is_one_dense_layer():
+    network = multilayer_perceptron(5, (), 13, Tanh(), normalization=BatchNormalization())
+    assert network.layers == [Dense(13, Auto(), Tanh())]
+
+
+def test_activations_of_hidden_layers_may_differ():
+    network = multilayer_perceptron(N_INPUTS, (7, 2), N_OUTPUTS, [Tanh(), ReLU()])
+    theta = network_and_theta()[1]
+    scores = network.output(views(network, theta), rows(11))
+    for k in range(3):
+        own = [[p[k] for p in arrays] for arrays in views(network, theta)]
+        np.testing.assert_allclose(scores[k], naive_prediction(network, own, rows(11)), rtol=1e-12)
+    assert (scores != network_and_theta()[0].output(views(network, theta), rows(11))).any()
+
+
+@EVERY_NORMALIZATION
+def test_normalised_networks_start_with_gain_one_and_as_without(normalization):
+    network, _ = network_and_theta(normalization=normalization)
+    plain, _ = network_and_theta()
+    own, expected = (
+        views(which, which.initial_parameters([np.random.RandomState(3)], np.dtype(float)))
+        for which in (network, plain)
+    )
+    for i, j in zip(network.dense, plain.dense, strict=True):
+        for a, b in zip(own[i], expected[j], strict=not isinstance(normalization, BatchNormalization)):
+            np.testing.assert_array_equal(a, b)
+    for layer, parameters in zip(network.layers, own, strict=True):
+        if layer is normalization:
+            assert [set(p.ravel()) for p in parameters] == [{1}, {0}, {0}, {1}][: len(parameters)]

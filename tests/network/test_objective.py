@@ -7,12 +7,14 @@ from scipy.optimize import approx_fprime
 
 from skmlp.network.activations import ACTIVATIONS
 from skmlp.network.arrays import SparseBlock
+from skmlp.network.layers import NORMALIZATIONS, BatchNormalization, LayerNormalization, Training
 from skmlp.network.losses import LogLoss, SquaredError
 from skmlp.network.objective import Objective, block_weight
 from tests.network.problems import (
     HIDDEN,
     LOSS_CASES,
     N_OUTPUTS,
+    away_from_kinks,
     data,
     naive_losses,
     naive_raw_scores,
@@ -34,6 +36,11 @@ def value_and_gradient(objective, theta, x, y, weights=None, **options):
     return value, gradient.flat
 
 
+def streams(n_networks, seed=0):
+    """Return streams that are all alike; the same again in every call."""
+    return [np.random.Generator(np.random.SFC64(seed)) for _ in range(n_networks)]
+
+
 def central_differences(objective, theta, x, y, weights=None, step=1e-5):
     """Return dE/d theta (K, P), from a stack of 2 P perturbed copies of each network."""
     slopes = np.empty_like(theta)
@@ -41,12 +48,27 @@ def central_differences(objective, theta, x, y, weights=None, step=1e-5):
     for k, theta_k in enumerate(theta):
         perturbed = theta_k + np.concatenate([steps, -steps])
         n_copies = len(perturbed)
-        copies = Objective(objective.network, objective.loss, np.repeat(objective.alpha[k], n_copies))
+        alpha = np.repeat(objective.alpha[k], n_copies)
+        copies = Objective(objective.network, objective.loss, alpha, streams(n_copies))
         x_k, y_k = (np.repeat(array[k : k + 1], n_copies, axis=0) for array in (x, y))
         weights_k = None if weights is None else np.repeat(weights[k : k + 1], n_copies, axis=0)
         higher, lower = np.split(value_and_gradient(copies, perturbed, x_k, y_k, weights_k)[0], 2)
         slopes[k] = (higher - lower) / (2 * step)
     return slopes
+
+
+def assert_gradient_is_the_slope(network, theta, loss, n_networks=3, weighted=True, penalised=True):
+    x, y, weights = data(loss, n_networks)
+    weights = weights if weighted else None
+    alpha = ALPHA[:n_networks] if penalised else np.zeros(n_networks)
+    training = Training(streams(n_networks), weights)
+    traces = network.traces(n_networks, x.shape[1], theta, training)
+    z = network.forward(network.layout.view(theta.copy()).layers, x, traces)
+    y = away_from_kinks(loss, z, y)
+    objective = Objective(network, loss, alpha, streams(n_networks))
+    _, gradient = value_and_gradient(objective, theta.copy(), x, y, weights)
+    slopes = central_differences(objective, theta, x, y, weights)
+    assert (relative_error(gradient, slopes) < 1e-6).all()
 
 
 def relative_error(a, b):
@@ -57,19 +79,148 @@ def relative_error(a, b):
 
 @pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
 @EVERY_LOSS
+@pytest.mark.parametrize("depth", [1, 2])
+def test_gradient_is_the_slope_of_the_value(activation, loss, depth):
+    network, theta = network_and_theta(HIDDEN[depth], activation)
+    assert_gradient_is_the_slope(network, theta, loss)
+
+
+@EVERY_LOSS
 @EVERY_DEPTH
 @pytest.mark.parametrize("n_networks", [1, 3])
 @WEIGHTED
 @pytest.mark.parametrize("penalised", [False, True], ids=["alpha=0", "alpha per network"])
-def test_gradient_is_the_slope_of_the_value(activation, loss, depth, n_networks, weighted, penalised):
-    network, theta = network_and_theta(HIDDEN[depth], activation, n_networks)
-    x, y, weights = data(loss, n_networks)
-    alpha = ALPHA[:n_networks] if penalised else np.zeros(n_networks)
-    objective = Objective(network, loss, alpha)
-    weights = weights if weighted else None
-    _, gradient = value_and_gradient(objective, theta, x, y, weights)
-    slopes = central_differences(objective, theta, x, y, weights)
-    assert (relative_error(gradient, slopes) < 1e-6).all()
+def test_gradient_is_the_slope_for_any_stack_weights_and_penalty(
+    loss, depth, n_networks, weighted, penalised
+):
+    network, theta = network_and_theta(HIDDEN[depth], "tanh", n_networks)
+    assert_gradient_is_the_slope(network, theta, loss, n_networks, weighted, penalised)
+
+
+EXTRAS = {
+    "dropout": {"dropout": (0.3, 0.2)},
+    "batch normalization": {"normalization": BatchNormalization()},
+    "layer normalization": {"normalization": LayerNormalization()},
+    "batch normalization and dropout": {"normalization": BatchNormalization(0.1), "dropout": (0.3, 0.2)},
+    "layer normalization and dropout": {"normalization": LayerNormalization(0.1), "dropout": (0.3, 0.2)},
+}
+EVERY_EXTRA = pytest.mark.parametrize("extra", EXTRAS.values(), ids=EXTRAS)
+
+
+@EVERY_EXTRA
+@EVERY_LOSS
+def test_gradient_is_the_slope_with_normalization_and_dropout(extra, loss):
+    network, theta = network_and_theta((7, 3), **extra)
+    assert_gradient_is_the_slope(network, theta, loss)
+
+
+@EVERY_EXTRA
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+@pytest.mark.parametrize(("n_networks", "weighted"), [(1, False), (3, True)], ids=["alone", "weighted"])
+def test_gradient_is_the_slope_with_any_activation_normalised_or_dropped(
+    extra, activation, n_networks, weighted
+):
+    network, theta = network_and_theta((7, 3), activation, n_networks, **extra)
+    assert_gradient_is_the_slope(network, theta, LogLoss((4, 9)), n_networks, weighted)
+
+
+def own_streams():
+    return [np.random.Generator(np.random.SFC64(seed)) for seed in (2, 3, 5)]
+
+
+@EVERY_EXTRA
+@WEIGHTED
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_networks_normalised_or_dropped_in_a_stack_equal_each_alone(extra, weighted, dtype):
+    loss = LogLoss((4, 9))
+    network, theta = network_and_theta((7, 3), **extra)
+    theta, x, y, weights, alpha = (a.astype(dtype) for a in (theta, *data(loss), ALPHA))
+    together = theta.copy()
+    objective = Objective(network, loss, alpha, own_streams())
+    for _ in range(2):
+        values, gradients = value_and_gradient(objective, together, x, y, weights if weighted else None)
+    for k, stream in enumerate(own_streams()):
+        one = slice(k, k + 1)
+        alone, own = theta[one].copy(), Objective(network, loss, alpha[one], [stream])
+        for _ in range(2):
+            value, gradient = value_and_gradient(
+                own, alone, x[one], y[one], weights[one] if weighted else None
+            )
+        np.testing.assert_array_equal(values[one], value)
+        np.testing.assert_array_equal(gradients[one], gradient)
+        np.testing.assert_array_equal(together[one], alone)
+
+
+@EVERY_EXTRA
+def test_kept_networks_draw_from_their_own_streams(extra):
+    loss, mask = SquaredError(), np.array([True, False, True])
+    network, theta = network_and_theta((7, 3), **extra)
+    x, y, weights = data(loss)
+    values, gradients = value_and_gradient(
+        Objective(network, loss, ALPHA, own_streams()), theta.copy(), x, y, weights
+    )
+    some = Objective(network, loss, ALPHA, own_streams()).keep(mask)
+    kept = value_and_gradient(some, theta[mask], x[mask], y[mask], weights[mask])
+    np.testing.assert_array_equal(values[mask], kept[0])
+    np.testing.assert_array_equal(gradients[mask], kept[1])
+
+
+@EVERY_EXTRA
+@pytest.mark.parametrize("factor", [1, 1e3], ids=["alike", "far off"])
+def test_rows_of_weight_zero_change_nothing_normalised_or_dropped(extra, factor):
+    """They come last in a block: the other rows find the same random numbers without them."""
+    loss = LogLoss((4, 9))
+    network, theta = network_and_theta((7,), **{**extra, "dropout": extra.get("dropout", ())[:1]})
+    x, y, weights = data(loss)
+    padded = [np.concatenate([array, array[:, :2]], axis=1) for array in (x, y, weights)]
+    padded[0][:, -2:] *= factor
+    padded[2][:, -2:] = 0
+    results = []
+    for arrays in ((x, y, weights), padded):
+        moved = theta.copy()
+        objective = Objective(network, loss, ALPHA, own_streams())
+        results.append([*value_and_gradient(objective, moved, *arrays), moved])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("normalization", NORMALIZATIONS.values(), ids=NORMALIZATIONS)
+@EVERY_LOSS
+def test_integer_weights_equal_repeated_rows_normalised(loss, normalization):
+    network, theta = network_and_theta(normalization=normalization)
+    x, y, _ = data(loss)
+    times = np.array([1, 2, 3, 0, 1, 1, 5, 1, 2, 1, 1])
+    results = []
+    for arrays in (
+        (x, y, np.tile(times.astype(float), (3, 1))),
+        tuple(np.repeat(a, times, axis=1) for a in (x, y)),
+    ):
+        moved = theta.copy()
+        results.append([*value_and_gradient(Objective(network, loss, ALPHA), moved, *arrays), moved])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+
+
+def test_a_block_without_weight_leaves_the_running_statistics_alone():
+    loss = SquaredError()
+    network, theta = network_and_theta(normalization=BatchNormalization())
+    x, y, weights = data(loss)
+    moved = theta.copy()
+    _, gradient = value_and_gradient(Objective(network, loss, np.zeros(3)), moved, x, y, 0 * weights)
+    np.testing.assert_array_equal(moved, theta)
+    np.testing.assert_array_equal(gradient, 0)
+
+
+def test_normalization_and_dropout_are_not_penalised():
+    network, theta = network_and_theta(normalization=LayerNormalization(), dropout=(0.3, 0.2))
+    x, y, _ = data(SquaredError())
+    gradients = [
+        value_and_gradient(Objective(network, SquaredError(), alpha, own_streams()), theta, x, y)[1]
+        for alpha in (np.zeros(3), np.ones(3))
+    ]
+    n_penalised = network.layout.n_penalised
+    assert n_penalised == 5 * 7 + 7 * 2 + 2 * 13
+    np.testing.assert_array_equal((gradients[1] - gradients[0])[:, n_penalised:], 0)
 
 
 def test_gradient_agrees_with_scipy():
@@ -88,8 +239,7 @@ def test_gradient_agrees_with_scipy():
 
 @pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
 @EVERY_LOSS
-@EVERY_DEPTH
-@WEIGHTED
+@pytest.mark.parametrize(("depth", "weighted"), [(0, True), (1, False), (2, True)])
 def test_value_is_weighted_mean_loss_plus_penalty(activation, loss, depth, weighted):
     network, theta = network_and_theta(HIDDEN[depth], activation)
     x, y, weights = data(loss)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from skmlp.training.hyperparameters import as_arrays, kept, stacked
-from skmlp.training.optimizers import OPTIMIZERS, SGD, Adam
+from skmlp.training.optimizers import OPTIMIZERS, SGD, Adam, NAdam, RMSprop
 
 N_STEPS, P = 50, 7
 CURVATURE = np.linspace(0.1, 3, P)
@@ -71,6 +71,39 @@ def adam_path(optimizer):
     return path
 
 
+def nadam_path(optimizer):
+    """NAdam [Dozat 2016, algorithm 2], with the warming momentum of its section 3.4."""
+    theta, m, v, path = START, np.zeros(P), np.zeros(P), []
+
+    def mu(t):
+        return optimizer.beta_1 * (1 - 0.5 * 0.96 ** (t * optimizer.momentum_decay))
+
+    product = 1.0
+    for t in range(1, N_STEPS + 1):
+        g = slope(theta, t)
+        product *= mu(t)
+        g_hat = g / (1 - product)
+        m = optimizer.beta_1 * m + (1 - optimizer.beta_1) * g
+        m_hat = m / (1 - product * mu(t + 1))
+        v = optimizer.beta_2 * v + (1 - optimizer.beta_2) * g**2
+        v_hat = v / (1 - optimizer.beta_2**t)
+        m_bar = (1 - mu(t)) * g_hat + mu(t + 1) * m_hat
+        theta = theta - RATE * m_bar / (np.sqrt(v_hat) + optimizer.epsilon)
+        path.append(theta)
+    return path
+
+
+def rmsprop_path(optimizer):
+    """RMSprop [Tieleman & Hinton 2012, slide 29]."""
+    theta, v, path = START, np.zeros(P), []
+    for t in range(1, N_STEPS + 1):
+        g = slope(theta, t)
+        v = optimizer.rho * v + (1 - optimizer.rho) * g**2
+        theta = theta - RATE * g / (np.sqrt(v) + optimizer.epsilon)
+        path.append(theta)
+    return path
+
+
 PAPERS = [
     (SGD(0.0, nesterov=False), momentum_path),
     (SGD(0.9, nesterov=False), momentum_path),
@@ -81,6 +114,14 @@ PAPERS = [
     (Adam(beta_1=0.0), adam_path),
     (Adam(beta_2=0.0, epsilon=0.1), adam_path),
     (Adam(0.5, 0.7, 0.1), adam_path),
+    (NAdam(), nadam_path),
+    (NAdam(beta_1=0.0), nadam_path),
+    (NAdam(beta_2=0.0, epsilon=0.1), nadam_path),
+    (NAdam(0.5, 0.7, 0.1, 0.3), nadam_path),
+    (NAdam(momentum_decay=0.0), nadam_path),
+    (RMSprop(), rmsprop_path),
+    (RMSprop(rho=0.0, epsilon=0.1), rmsprop_path),
+    (RMSprop(0.5, 1e-3), rmsprop_path),
 ]
 FIELDS = [
     (SGD(), {"momentum": 0.8}),
@@ -88,6 +129,12 @@ FIELDS = [
     (Adam(), {"beta_1": 0.8}),
     (Adam(), {"beta_2": 0.99}),
     (Adam(), {"epsilon": 1e-2}),
+    (NAdam(), {"beta_1": 0.8}),
+    (NAdam(), {"beta_2": 0.99}),
+    (NAdam(), {"epsilon": 1e-2}),
+    (NAdam(), {"momentum_decay": 1.0}),
+    (RMSprop(), {"rho": 0.8}),
+    (RMSprop(), {"epsilon": 1e-1}),
 ]
 STACKS = [
     [SGD(0.5), SGD(0.9), SGD(0.0)],
@@ -96,6 +143,12 @@ STACKS = [
     [Adam(beta_2=0.9), Adam(beta_2=0.999), Adam(beta_2=0.99)],
     [Adam(epsilon=1e-1), Adam(epsilon=1e-8), Adam(epsilon=1e-3)],
     [Adam(), Adam(), Adam()],
+    [NAdam(0.5), NAdam(0.9), NAdam(0.0)],
+    [NAdam(beta_2=0.9), NAdam(beta_2=0.999), NAdam(beta_2=0.99)],
+    [NAdam(epsilon=1e-1), NAdam(epsilon=1e-8), NAdam(epsilon=1e-3)],
+    [NAdam(), NAdam(), NAdam()],
+    [RMSprop(0.5), RMSprop(0.9), RMSprop(0.0)],
+    [RMSprop(epsilon=1e-1), RMSprop(epsilon=1e-8), RMSprop(epsilon=1e-3)],
 ]
 
 
@@ -115,7 +168,9 @@ def test_path_is_that_of_the_paper(optimizer, paper, dtype, atol):
     np.testing.assert_allclose(run(optimizer, dtype=dtype)[:, 0], paper(optimizer), rtol=0, atol=atol)
 
 
-@pytest.mark.parametrize(("optimizer", "change"), FIELDS, ids=[str(change) for _, change in FIELDS])
+@pytest.mark.parametrize(
+    ("optimizer", "change"), FIELDS, ids=[f"{kind.name} {change}" for kind, change in FIELDS]
+)
 def test_every_field_changes_the_path(optimizer, change):
     changed = type(optimizer)(**change)
     assert np.abs(run(changed)[-1] - run(optimizer)[-1]).max() > 1e-3
@@ -146,6 +201,23 @@ def test_networks_of_different_hyperparameters_move_as_each_alone(optimizers, dt
     for k, optimizer in enumerate(optimizers):
         alone = run(optimizer, rates[k].item(), dtype=dtype)
         np.testing.assert_array_equal(together[:, k], alone[:, 0])
+
+
+@pytest.mark.parametrize("optimizer", [cls() for cls in OPTIMIZERS.values()], ids=OPTIMIZERS)
+def test_networks_at_different_steps_move_as_each_alone(optimizer):
+    """The correction of the moments counts the steps of each network."""
+    steps = np.array([[1], [7], [4001]])
+    together = optimizer.constants(RATE, steps)
+    for k, step in enumerate(steps.ravel().tolist()):
+        for number, column in zip(optimizer.constants(RATE, step), together, strict=True):
+            np.testing.assert_allclose(np.broadcast_to(column, (3, 1))[k, 0], number, rtol=1e-14)
+
+
+def test_nadam_is_finite_and_alike_after_many_steps():
+    t = 1_000_003
+    along, ahead, *_ = NAdam().constants(RATE, t)
+    scale = np.sqrt(1 - 0.999)
+    np.testing.assert_allclose([along, ahead], [RATE * 0.9 * 0.1 / scale, RATE * 0.1 / scale], rtol=1e-12)
 
 
 @pytest.mark.parametrize("optimizers", STACKS, ids=[repr(stack[0]) for stack in STACKS])

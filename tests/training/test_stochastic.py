@@ -1,6 +1,5 @@
 """A stack equals its members: whatever happens to one network, the others do not feel it."""
 
-import copy
 import tracemalloc
 from dataclasses import fields, replace
 
@@ -8,10 +7,12 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from skmlp.network.losses import BinaryLogLoss, LogLoss, Poisson, SquaredError
-from skmlp.training.optimizers import SGD, Adam
+from skmlp.network.layers import BatchNormalization, LayerNormalization
+from skmlp.network.losses import BinaryLogLoss, Focal, Huber, LogLoss, Poisson, SquaredError
+from skmlp.training.optimizers import SGD, Adam, NAdam, RMSprop
 from skmlp.training.result import Monitor
-from skmlp.training.schedules import Adaptive, Constant, InverseScaling
+from skmlp.training.schedules import Adaptive, Constant, Cosine, InverseScaling, Linear, OneCycle
+from skmlp.training.stochastic import clip
 from skmlp.training.stopping import StopReason
 from tests.network.problems import naive_losses, naive_raw_scores
 from tests.training.problems import Member, N, Training, X, train
@@ -25,9 +26,36 @@ NESTEROV = [
     replace(member, optimizer=SGD(momentum)) for member, momentum in zip(ADAM, (0.9, 0.5, 0.0), strict=True)
 ]
 MOMENTUM = [replace(member, optimizer=replace(member.optimizer, nesterov=False)) for member in NESTEROV]
-STACKS = {"adam": ADAM, "nesterov": NESTEROV, "momentum": MOMENTUM}
+NADAM = [
+    replace(member, optimizer=NAdam(*numbers))
+    for member, numbers in zip(ADAM, [(0.9, 0.999), (0.5, 0.99), (0.0, 0.9, 1e-3)], strict=True)
+]
+RMSPROP = [
+    replace(member, optimizer=RMSprop(rho)) for member, rho in zip(ADAM, (0.9, 0.5, 0.0), strict=True)
+]
+REGULARISED = [
+    replace(member, weight_decay=decay, max_grad_norm=norm)
+    for member, decay, norm in zip(NESTEROV, (0.7, 0.0, 0.1), (np.inf, 0.05, 0.3), strict=True)
+]
+STACKS = {
+    "adam": ADAM,
+    "nesterov": NESTEROV,
+    "momentum": MOMENTUM,
+    "nadam": NADAM,
+    "rmsprop": RMSPROP,
+    "regularised": REGULARISED,
+}
 EVERY_STACK = pytest.mark.parametrize("members", STACKS.values(), ids=STACKS)
-SCHEDULES = [Constant(), InverseScaling(0.3), Adaptive()]
+SCHEDULES = [
+    Constant(),
+    InverseScaling(power_t=0.3),
+    Adaptive(),
+    Linear(),
+    Cosine(),
+    OneCycle(),
+    Constant(warmup=0.4),
+    Adaptive(warmup=0.4),
+]
 EVERY_SCHEDULE = pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
 
 FOLDS = [tuple(range(40)), tuple(range(13, 53)), (*range(20), *range(33, 53))]  # 40 rows each
@@ -51,7 +79,30 @@ OPTIONS = {
     "unshuffled": {"shuffle": False},
     "impatient": {"patience": 1, "max_iter": 29},
     "impatient, adaptive": {"patience": 1, "max_iter": 29, "schedule": Adaptive()},
-    "invscaling": {"schedule": InverseScaling(0.3)},
+    "invscaling": {"schedule": InverseScaling(power_t=0.3)},
+    "cosine": {"schedule": Cosine()},
+    "warmup": {"schedule": Constant(warmup=0.4)},
+    "dropout": {"dropout": (0.3,)},
+    "batch normalization": {"normalization": BatchNormalization()},
+    "layer normalization": {"normalization": LayerNormalization()},
+    "weighted, normalised, dropped": {
+        "sample_weight": SAMPLE_WEIGHT,
+        "normalization": BatchNormalization(),
+        "dropout": (0.3,),
+    },
+    "float32, normalised, dropped": {
+        "dtype": "float32",
+        "normalization": BatchNormalization(),
+        "dropout": (0.3,),
+    },
+    "impatient, dropped, one cycle": {
+        "patience": 1,
+        "max_iter": 29,
+        "dropout": (0.3,),
+        "schedule": OneCycle(),
+    },
+    "huber": {"loss": Huber(0.7)},
+    "focal": {"loss": Focal((2,))},
 }
 
 
@@ -137,10 +188,20 @@ def test_folds_of_unequal_size_equal_each_alone_to_rounding(members, n_outputs, 
     assert_stack_equals_members(members, rtol=1e-11, atol=1e-12, n_outputs=n_outputs, **options)
 
 
-@pytest.mark.parametrize("field", ["seed", "rate", "alpha", "tol", "optimizer", "rows"])
+@EVERY_STACK
+@pytest.mark.parametrize("normalization", [BatchNormalization(), LayerNormalization()], ids=repr)
+@pytest.mark.parametrize("n_rows", [(39, 41, 40), (35, 41, 40)], ids=["", "one of a single row"])
+def test_last_batches_of_unequal_size_are_normalised_as_alone(members, normalization, n_rows):
+    members = [replace(member, rows=tuple(range(n))) for member, n in zip(members, n_rows, strict=True)]
+    assert_stack_equals_members(members, rtol=1e-9, atol=1e-10, normalization=normalization)
+
+
+@pytest.mark.parametrize(
+    "field", ["seed", "rate", "alpha", "tol", "optimizer", "rows", "weight_decay", "max_grad_norm"]
+)
 def test_each_member_has_its_own(field):
     """What the stacks above differ in does matter, and one network differing in it is enough."""
-    other = replace(ADAM[1], rows=FOLDS[1])
+    other = replace(ADAM[1], rows=FOLDS[1], weight_decay=0.5, max_grad_norm=0.01)
     members = [Member(rows=FOLDS[0]), replace(Member(rows=FOLDS[0]), **{field: getattr(other, field)})]
     result = train(*members, patience=0, max_iter=59)
     assert len(result.loss_curves[0]) > 1
@@ -160,22 +221,24 @@ def test_dropping_networks_of_unequal_folds_changes_nothing():
 # What one network's training is
 
 
-@EVERY_STACK
-@pytest.mark.parametrize("sample_weight", [None, SAMPLE_WEIGHT], ids=["unweighted", "weighted"])
-def test_an_epoch_is_one_step_per_batch_in_the_order_of_the_random_stream(members, sample_weight):
-    member = members[0]
-    training = Training([member], sample_weight=sample_weight, max_iter=3)
-    theta, random_state = training.state.theta.copy(), copy.deepcopy(training.random_states[0])
-    result = training.run()
+def plain_training(member, *, n_epochs=3, factor=lambda i, n: 1.0, planned=None, first_step=0, **options):
+    """Return parameters (P,) and losses of one network, by a loop with nothing clever in it.
 
-    view = training.network.layout.view
+    ``factor(i, n)`` is that on the rate in step i of n = 4 ``planned``, and beyond the plan as at its end.
+    """
+    training = Training([member], **options)
+    theta, (random_state,) = training.state.theta.copy(), training.random_states
+    view, sample_weight = training.network.layout.view, options.get("sample_weight")
+    n_penalised = training.network.layout.n_penalised
     moments = np.zeros((training.optimizer.n_moments, *theta.shape))
     gradient, order, losses, t = view(np.empty_like(theta)), np.arange(N), [], 0
-    for _ in range(3):
+    for _ in range(n_epochs):
         permutation = np.arange(N)
         random_state.shuffle(permutation)
         order, loss = order[permutation], 0.0
         for start in range(0, N, 17):
+            n = 4 * (planned or n_epochs)
+            rate = member.rate * factor(min(first_step + t, n), n)
             rows, t = order[start : start + 17], t + 1
             weights = None if sample_weight is None else sample_weight[np.newaxis, rows]
             x, y = X[np.newaxis, rows], training.y[np.newaxis, rows]
@@ -183,11 +246,142 @@ def test_an_epoch_is_one_step_per_batch_in_the_order_of_the_random_stream(member
                 view(theta), x, y, weights, gradient, reported=True
             )
             loss += len(rows) * value / N
-            constants = training.optimizer.constants(member.rate, t)
+            norm = np.linalg.norm(gradient.flat)
+            if norm > member.max_grad_norm:
+                gradient.flat[...] = gradient.flat * member.max_grad_norm / norm
+            theta[:, :n_penalised] -= rate * member.weight_decay * theta[:, :n_penalised]
+            constants = training.optimizer.constants(rate, t)
             training.optimizer.update(theta, gradient.flat, tuple(moments), constants)
         losses.append(loss)
-    np.testing.assert_allclose(result.theta, theta, rtol=1e-12)
-    np.testing.assert_allclose(result.loss_curves[0], losses, rtol=1e-12)
+    return theta[0], losses
+
+
+def assert_plain(result, theta, losses, k=0):
+    np.testing.assert_allclose(result.theta[k], theta, rtol=1e-11, atol=1e-14)
+    np.testing.assert_allclose(result.loss_curves[k], losses, rtol=1e-11)
+
+
+@EVERY_STACK
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"sample_weight": SAMPLE_WEIGHT},
+        {"dropout": (0.3,)},
+        {"normalization": BatchNormalization()},
+        {"sample_weight": SAMPLE_WEIGHT, "dropout": (0.3,), "normalization": BatchNormalization()},
+    ],
+    ids=["", "weighted", "dropout", "batch normalization", "all"],
+)
+def test_an_epoch_is_one_step_per_batch_in_the_order_of_the_random_stream(members, options):
+    result = train(*members, max_iter=3, **options)
+    for k, member in enumerate(members):
+        assert_plain(result, *plain_training(member, **options), k)
+
+
+FACTORS = {
+    "linear": (Linear(), lambda i, n: 1 - i / n),
+    "cosine": (Cosine(), lambda i, n: 0.5 * (1 + np.cos(np.pi * i / n))),
+    "warmup": (Constant(warmup=0.4), lambda i, n: min(1, (i + 1) / (0.4 * n))),
+    "linear after warmup": (Linear(warmup=0.4), lambda i, n: min(1, (i + 1) / (0.4 * n)) * (1 - i / n)),
+}
+EVERY_FACTOR = pytest.mark.parametrize(("schedule", "factor"), FACTORS.values(), ids=FACTORS)
+
+
+@EVERY_STACK
+@EVERY_FACTOR
+def test_every_step_has_a_rate_of_its_own(members, schedule, factor):
+    result = train(*members, schedule=schedule, max_iter=3)
+    for k, member in enumerate(members):
+        assert_plain(result, *plain_training(member, factor=factor), k)
+        assert result.state.rate[k] == member.rate
+
+
+@EVERY_FACTOR
+@pytest.mark.parametrize(("n_epochs", "first_step"), [(7, 0), (7, 11), (5, 0), (3, 2)])
+def test_a_plan_may_be_longer_and_have_begun(schedule, factor, n_epochs, first_step):
+    training = Training(REGULARISED, schedule=schedule)
+    result = training.solver(3, n_epochs=n_epochs, first_step=first_step).train(training.state)
+    for k, member in enumerate(REGULARISED):
+        plan = {"planned": n_epochs, "first_step": first_step}
+        assert_plain(result, *plain_training(member, factor=factor, **plan), k)
+
+
+@EVERY_FACTOR
+def test_a_plan_goes_on_after_a_network_has_left(schedule, factor):
+    tols = (1e9, -np.inf, -np.inf)
+    members = [replace(member, tol=tol) for member, tol in zip(REGULARISED, tols, strict=True)]
+    result = train(*members, schedule=schedule, patience=1, max_iter=7)
+    for k, n_epochs in enumerate((3, 7, 7)):
+        assert len(result.loss_curves[k]) == n_epochs
+        expected = plain_training(members[k], n_epochs=n_epochs, planned=7, factor=factor)
+        assert_plain(result, *expected, k)
+
+
+@pytest.mark.parametrize("field", ["weight_decay", "max_grad_norm"])
+@pytest.mark.parametrize("optimizer", [SGD(), Adam(), NAdam(), RMSprop()], ids=repr)
+def test_each_of_a_stack_is_regularised_by_its_own_number(field, optimizer):
+    neutral = Member(optimizer=optimizer, tol=-np.inf)
+    numbers = {"weight_decay": (0.0, 0.5, 3.0), "max_grad_norm": (np.inf, 0.3, 0.01)}[field]
+    members = [replace(neutral, **{field: number}) for number in numbers]
+    result = train(*members, max_iter=5)
+    for k, member in enumerate(members):
+        assert_plain(result, *plain_training(member, n_epochs=5), k)
+    np.testing.assert_array_equal(result.theta[0], train(neutral, max_iter=5).theta[0])
+    assert np.abs(result.theta[1:] - result.theta[0]).max(axis=1).min() > 1e-4
+
+
+def test_weight_decay_shrinks_the_weights_alone_and_by_the_rate():
+    """Without a gradient nothing else moves."""
+    member = Member(rate=0.1, weight_decay=0.5, optimizer=SGD(), alpha=0.0, max_grad_norm=1e-300)
+    training = Training([member], normalization=LayerNormalization())
+    start = training.state.theta.copy()
+    n_penalised = training.network.layout.n_penalised
+    theta = training.run().theta
+    np.testing.assert_allclose(
+        theta[:, :n_penalised], start[:, :n_penalised] * 0.95 ** (13 * 4), rtol=1e-12
+    )
+    np.testing.assert_allclose(theta[:, n_penalised:], start[:, n_penalised:], rtol=0, atol=1e-290)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_clip_shortens_long_gradients_only(dtype):
+    gradient = np.random.default_rng(0).normal(size=(4, 37)).astype(dtype)
+    norms = np.linalg.norm(gradient, axis=1)
+    clipped = gradient.copy()
+    clip(clipped, np.array([0.5, 1.001, 0.1, np.inf]) * norms)
+    assert clipped.dtype == dtype
+    np.testing.assert_array_equal(clipped[[1, 3]], gradient[[1, 3]])
+    np.testing.assert_allclose(clipped[0], 0.5 * gradient[0], rtol=1e-6)
+    np.testing.assert_allclose(clipped[2], 0.1 * gradient[2], rtol=1e-6)
+
+
+def test_a_gradient_of_zero_is_left_alone():
+    gradient = np.zeros((1, 7))
+    with np.errstate(divide="ignore"):
+        clip(gradient, np.ones(1))
+    np.testing.assert_array_equal(gradient, 0)
+
+
+def test_a_gradient_that_is_not_finite_is_not_made_finite():
+    """It is found, and named divergence."""
+    members = [replace(NESTEROV[1], optimizer=SGD(), rate=1e300, max_grad_norm=1e300), ADAM[0]]
+    members[1] = replace(members[1], optimizer=SGD(), max_grad_norm=1.0)
+    result = assert_stack_equals_members(members)
+    assert result.reasons == [StopReason.DIVERGED, StopReason.MAX_ITER]
+
+
+def test_normalised_networks_are_trained_on_batches_and_remember_their_statistics():
+    training = Training([ADAM[0]], normalization=BatchNormalization(), max_iter=201)
+    result = training.run()
+    layers = training.network.layout.view(result.theta).layers
+    (weights,), (_, _, mean, variance), *_ = layers
+    z = X @ weights[0]
+    np.testing.assert_allclose(mean[0, 0], z.mean(axis=0), atol=0.5 * z.std(axis=0).max())
+    np.testing.assert_allclose(variance[0, 0], z.var(axis=0), rtol=0.5)
+    scores = training.network.output(layers, X)
+    half_squared_error = np.square(scores[0] - training.y).mean() / 2
+    np.testing.assert_allclose(half_squared_error, result.losses[0], rtol=0.1)
 
 
 @pytest.mark.parametrize("loss", [SquaredError(), LogLoss((2,))], ids=["squared_error", "log_loss"])
@@ -217,7 +411,7 @@ def test_no_epochs_leave_the_start():
 def test_invscaling_counts_samples_and_adaptive_waits_for_a_plateau():
     rates = {
         type(schedule): train(ADAM[0], schedule=schedule, max_iter=2).state.rate[0]
-        for schedule in SCHEDULES
+        for schedule in SCHEDULES[:3]
     }
     assert rates == {
         Constant: 0.01,
@@ -276,7 +470,8 @@ def small_scores():
 
     def validate(theta, networks):
         calls.append(theta.copy())
-        return np.array([-abs(len(calls) - 3 - k) / 10 for k in networks])
+        scores = np.array([-abs(len(calls) - 3 - k) / 10 for k in networks])
+        return scores, len(calls) + networks / 10
 
     validate.calls = calls
     return validate
@@ -288,6 +483,7 @@ def test_validation_keeps_the_best_parameters(small_scores):
         np.testing.assert_array_equal(result.theta[k], small_scores.calls[2 + k][k])
         assert np.argmax(result.score_curves[k]) == 2 + k
         assert result.state.best[k] == 0
+        np.testing.assert_allclose(result.validation_losses[k], np.arange(1, 12) + k / 10)
     np.testing.assert_array_equal(result.state.theta, small_scores.calls[-1])
 
 
@@ -295,14 +491,24 @@ def test_scores_decide_when_to_stop_and_not_the_loss(small_scores):
     members = [replace(member, tol=0.0, rate=1e-4) for member in ADAM]
     result = train(*members, validate=small_scores, max_iter=31, patience=4)
     assert [len(curve) for curve in result.score_curves] == [3 + k + 5 for k in range(3)]
+    assert [len(curve) for curve in result.validation_losses] == [3 + k + 5 for k in range(3)]
+    assert [curve[-1] for curve in result.validation_losses] == [8, 9.1, 10.2]
     assert result.reasons == [StopReason.NO_IMPROVEMENT] * 3
     for k in range(3):
         np.testing.assert_array_equal(result.theta[k], small_scores.calls[2 + k][k])
 
 
 def test_scores_that_are_not_numbers_are_no_improvement():
-    result = train(*ADAM, validate=lambda theta, networks: np.full(len(theta), np.nan), patience=2)
+    def validate(theta, networks):
+        return np.full(len(theta), np.nan), np.zeros(len(theta))
+
+    result = train(*ADAM, validate=validate, patience=2)
     assert [len(curve) for curve in result.score_curves] == [3, 3, 3]
+
+
+def test_without_validation_there_are_no_scores_and_losses_of_it():
+    result = train(*ADAM)
+    assert result.score_curves == result.validation_losses == [[], [], []]
 
 
 @EVERY_STACK
@@ -311,14 +517,16 @@ def test_a_stack_with_validation_equals_its_members(members):
 
     def validate(theta, networks):
         network = training.network
-        z = network.raw_scores(network.layout.view(theta).layers, held_out)
-        return -np.square(z - training.y[:11]).mean(axis=(1, 2))
+        z = network.output(network.layout.view(theta).layers, held_out)
+        errors = np.square(z - training.y[:11]).mean(axis=(1, 2))
+        return -errors, errors / 2
 
     training = Training(members, validate=validate, patience=2, max_iter=37)
     together = training.run()
     for k, member in enumerate(members):
         alone = train(member, validate=validate, patience=2, max_iter=37)
         assert together.score_curves[k] == alone.score_curves[0]
+        assert together.validation_losses[k] == alone.validation_losses[0]
         np.testing.assert_array_equal(together.theta[k], alone.theta[0])
 
 
@@ -384,14 +592,17 @@ def test_other_errors_of_a_monitor_are_raised():
 
 @EVERY_STACK
 @EVERY_SCHEDULE
-def test_two_halves_equal_one_run(members, schedule):
+@pytest.mark.parametrize("dropout", [(), (0.3,)], ids=["", "dropout"])
+def test_two_halves_equal_one_run(members, schedule, dropout):
     """The state, the batches' order and the random streams are all there is to training."""
-    options = {"schedule": schedule, "patience": 2}
-    members = [replace(member, tol=0.3 if schedule == Adaptive() else -np.inf) for member in members]
+    options = {"schedule": schedule, "patience": 2, "dropout": dropout}
+    members = [
+        replace(member, tol=0.3 if isinstance(schedule, Adaptive) else -np.inf) for member in members
+    ]
     expected = train(*members, max_iter=12, **options)
     training = Training(members, **options)
-    first = training.solver(max_iter=5).train(training.state)
-    second = training.solver(max_iter=7).train(first.state)
+    first = training.solver(max_iter=5, n_epochs=12).train(training.state)
+    second = training.solver(max_iter=7, n_epochs=12, first_step=5 * 4).train(first.state)
     np.testing.assert_array_equal(second.theta, expected.theta)
     halves = [a + b for a, b in zip(first.loss_curves, second.loss_curves, strict=True)]
     assert halves == expected.loss_curves

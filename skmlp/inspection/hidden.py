@@ -1,0 +1,55 @@
+"""What hidden layers compute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.utils.validation import check_is_fitted
+
+from skmlp.network.arrays import Array
+from skmlp.network.layers import Nonlinearity
+
+
+def hidden_activations(estimator: Any, X: Any, layer: int = -1) -> Array:
+    """Return what the units of a hidden layer compute for each sample.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+        A fitted estimator.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        The input data.
+    layer : int, default=-1
+        Which hidden layer: 0 is the first, -1 the last.
+
+    Returns
+    -------
+    h : ndarray of shape (n_samples, n_units), or (n_members, n_samples, n_units) for an ensemble
+        After the activation; dropout is not part of it.
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skmlp import MLPClassifier
+    >>> from skmlp.inspection import hidden_activations
+    >>> X, y = load_iris(return_X_y=True)
+    >>> classifier = MLPClassifier((8, 3), solver="lbfgs", alpha=1, max_iter=1000, random_state=0)
+    >>> classifier = classifier.fit(X, y)
+    >>> hidden_activations(classifier, X, layer=0).shape
+    (150, 8)
+    """
+    check_is_fitted(estimator)
+    network, parameters, X = estimator._ready_to_predict(X)
+    hidden = [i for i, kind in enumerate(network.layers) if isinstance(kind, Nonlinearity)]
+    if not -len(hidden) <= layer < len(hidden):
+        raise ValueError(
+            f"layer={layer!r}: the network has {len(hidden)} hidden layer(s), counted from 0; negative"
+            " numbers count from the last."
+        )
+    h: Array = network.output(parameters, X, hidden[layer])
+    return h[0] if len(h) == 1 else h

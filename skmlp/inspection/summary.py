@@ -1,0 +1,138 @@
+"""A table of the layers of a fitted network."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from sklearn.utils.validation import check_is_fitted
+
+from skmlp.network.layers import Layer, Nonlinearity
+
+HEADER = ("layer", "output", "parameters", "memory")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The layers of a network, their shapes, numbers of parameters and memory.
+
+    It prints as text and shows as HTML in a notebook.
+
+    Attributes
+    ----------
+    title : str
+    rows : list of (str, tuple of int, int, int)
+        Name, shape of the output of one sample, number of parameters and bytes of each layer.
+    """
+
+    title: str
+    rows: list[tuple[str, tuple[int, ...], int, int]]
+
+    @property
+    def n_parameters(self) -> int:
+        """The number of parameters of all layers."""
+        return sum(row[2] for row in self.rows)
+
+    @property
+    def n_bytes(self) -> int:
+        """The memory of all parameters."""
+        return sum(row[3] for row in self.rows)
+
+    def _cells(self) -> list[tuple[str, ...]]:
+        rows = [(name, str(shape), f"{n:,}", in_units(size)) for name, shape, n, size in self.rows]
+        return [*rows, ("total", "", f"{self.n_parameters:,}", in_units(self.n_bytes))]
+
+    def __str__(self) -> str:
+        rows = [HEADER, *self._cells()]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
+            for row in rows
+        ]
+        rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+        return "\n".join([self.title, rule, lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        def line(cells: tuple[str, ...], tag: str) -> str:
+            first, *others = (html.escape(cell) for cell in cells)
+            right = "".join(f'<{tag} style="text-align: right">{cell}</{tag}>' for cell in others)
+            return f'<tr><{tag} style="text-align: left">{first}</{tag}>{right}</tr>'
+
+        *body, total = self._cells()
+        return (
+            f"<table><caption>{html.escape(self.title)}</caption>"
+            f"<thead>{line(HEADER, 'th')}</thead>"
+            f"<tbody>{''.join(line(cells, 'td') for cells in body)}</tbody>"
+            f"<tfoot>{line(total, 'th')}</tfoot></table>"
+        )
+
+
+def summary(estimator: Any) -> Summary:
+    """Return a table of the layers of a fitted network.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+        A fitted estimator.
+
+    Returns
+    -------
+    table : Summary
+        Prints as text, shows as HTML in a notebook. The parameters and the memory are those of all members
+        of an ensemble.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skmlp import MLPClassifier
+    >>> from skmlp.inspection import summary
+    >>> X, y = load_iris(return_X_y=True)
+    >>> classifier = MLPClassifier((8,), solver="lbfgs", alpha=1, max_iter=1000, random_state=0)
+    >>> print(summary(classifier.fit(X, y)))
+    MLPClassifier: 4 inputs, 3 outputs, float64
+    -------------------------------------------
+    layer            output  parameters  memory
+    -------------------------------------------
+    Dense              (8,)          40   320 B
+    ReLU               (8,)           0     0 B
+    Dense + softmax    (3,)          27   216 B
+    -------------------------------------------
+    total                            67   536 B
+    """
+    check_is_fitted(estimator)
+    network = estimator._fitted_network()
+    coefs = estimator.coefs_
+    n_members = 1 if coefs[0].ndim == 2 else len(coefs[0])
+    rows: list[tuple[str, tuple[int, ...], int, int]] = []
+    for i, (layer, specs) in enumerate(zip(network.layers, network.layout.specs, strict=True)):
+        n_parameters = n_members * sum(prod(spec.shape) for spec in specs)
+        name = name_of(layer)
+        if i == len(network.layers) - 1 and estimator.out_activation_ != "identity":
+            name = f"{name} + {estimator.out_activation_}"
+        rows.append((name, (network.widths[i + 1],), n_parameters, n_parameters * coefs[0].itemsize))
+    of = f", {n_members} members" if n_members > 1 else ""
+    title = (
+        f"{type(estimator).__name__}: {network.n_inputs} inputs, {network.widths[-1]} outputs,"
+        f" {coefs[0].dtype}{of}"
+    )
+    return Summary(title, rows)
+
+
+def name_of(layer: Layer) -> str:
+    """Return the name of a layer; an activation speaks for itself."""
+    return type(layer.activation if isinstance(layer, Nonlinearity) else layer).__name__
+
+
+def in_units(n_bytes: int) -> str:
+    """Return a number of bytes for people to read."""
+    size = float(n_bytes)
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"

@@ -1,0 +1,137 @@
+"""What is stored and loaded again predicts the same: by pickle, joblib and skops."""
+
+import copy
+import pickle
+
+import joblib
+import numpy as np
+import pytest
+
+from skmlp import MLPClassifier, MLPRegressor
+from skmlp.network.activations import LeakyReLU
+from skmlp.network.losses import Focal, Huber
+from skmlp.training.optimizers import RMSprop
+
+from .data import TASKS
+from .state import same_content
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+WINE, DIABETES = TASKS["multiclass"], TASKS["regression"]
+SMALL = {"hidden_layer_sizes": (7, 5), "batch_size": 13, "max_iter": 4}
+
+KINDS = {
+    "default": {},
+    "batch": {"normalization": "batch"},
+    "layer": {"normalization": "layer"},
+    "dropout": {"dropout": 0.2},
+    "standardized": {"standardize": True},
+    "ensemble": {"n_members": 3, "standardize": True, "normalization": "batch"},
+    "early stopped": {"early_stopping": True, "scoring": "loss"},
+    "warm": {"warm_start": True, "dropout": 0.1, "n_members": 2},
+    "lbfgs": {"solver": "lbfgs"},
+    "float32": {"dtype": "float32"},
+    "partial_fit": {"dropout": 0.1, "learning_rate": "cosine"},
+    "lists": {"activation": ["tanh", "gelu"], "dropout": [0.0, 0.1]},
+}
+kinds = pytest.mark.parametrize("kind", KINDS)
+tasks = pytest.mark.parametrize("task", [*TASKS, "several targets"])
+
+
+def fitted(task, kind):
+    """Return data and an estimator that has learned them."""
+    if task == "several targets":
+        task, y = WINE, np.c_[WINE.y, WINE.X[:, 0] > 0].astype(int)
+    else:
+        task = TASKS[task]
+        y = task.y
+    model = task.model(**SMALL, **KINDS[kind])
+    if kind != "partial_fit":
+        return task.X, y, model.fit(task.X, y)
+    classes = {}
+    if task.cls is MLPClassifier:
+        classes["classes"] = [np.unique(column) for column in y.T] if y.ndim == 2 else np.unique(y)
+        if y.ndim == 2 and y.max() == 1:
+            classes["classes"] = np.arange(y.shape[1])
+    for rows in (slice(13), slice(None)):
+        model.partial_fit(task.X[rows], y[rows], **classes)
+    return task.X, y, model
+
+
+def by_pickle(model, path):
+    return pickle.loads(pickle.dumps(model))
+
+
+def by_joblib(model, path):
+    joblib.dump(model, path / "model", compress=3)
+    return joblib.load(path / "model")
+
+
+def by_skops(model, path):
+    """Trust one type only: the estimator's own."""
+    io = pytest.importorskip("skops.io")
+    own = f"skmlp.estimators.{'classifier' if isinstance(model, MLPClassifier) else 'regressor'}"
+    stored = io.dumps(model)
+    assert io.get_untrusted_types(data=stored) == [f"{own}.{type(model).__name__}"]
+    return io.loads(stored, trusted=[f"{own}.{type(model).__name__}"])
+
+
+def by_deepcopy(model, path):
+    return copy.deepcopy(model)
+
+
+ways = pytest.mark.parametrize(
+    "way", [by_pickle, by_joblib, by_skops, by_deepcopy], ids=["pickle", "joblib", "skops", "deepcopy"]
+)
+
+
+def outputs(model, X):
+    """Return all that a model predicts."""
+    names = ["predict", "predict_proba", "predict_log_proba", "decision_function"]
+    return [getattr(model, name)(X) for name in names if hasattr(model, name)]
+
+
+@kinds
+@tasks
+@ways
+def test_what_is_loaded_predicts_the_same(way, task, kind, tmp_path):
+    X, _, model = fitted(task, kind)
+    loaded = way(model, tmp_path)
+    assert type(loaded) is type(model)
+    assert repr(loaded) == repr(model)
+    assert same_content(outputs(loaded, X), outputs(model, X))
+    assert loaded.loss_curve_ == model.loss_curve_
+    assert len(loaded.members_) == len(model.members_)
+    for ours, theirs in zip(loaded.members_, model.members_, strict=True):
+        np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
+
+
+@pytest.mark.parametrize("kind", ["warm", "partial_fit"])
+@pytest.mark.parametrize("task", ["multiclass", "regression"])
+@ways
+def test_what_is_loaded_goes_on_the_same(way, task, kind, tmp_path):
+    X, y, model = fitted(task, kind)
+    loaded = way(model, tmp_path)
+    continued = "fit" if kind == "warm" else "partial_fit"
+    for each in (model, loaded):
+        for _ in range(2):
+            getattr(each, continued)(X, y)
+    for ours, theirs in zip(loaded.coefs_, model.coefs_, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("way", [by_pickle, by_joblib, by_deepcopy], ids=["pickle", "joblib", "deepcopy"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        MLPClassifier(**SMALL, loss=Focal(gamma=1), activation=LeakyReLU(slope=0.1), random_state=0),
+        MLPRegressor(**SMALL, loss=Huber(delta=2.0), solver=RMSprop(rho=0.5), random_state=0),
+    ],
+    ids=["classifier", "regressor"],
+)
+def test_choices_that_are_objects(way, model, tmp_path):
+    task = WINE if isinstance(model, MLPClassifier) else DIABETES
+    model.fit(task.X, task.y)
+    loaded = way(model, tmp_path)
+    assert same_content(outputs(loaded, task.X), outputs(model, task.X))
+    assert loaded.get_params() == model.get_params()
