@@ -12,7 +12,13 @@ author = "The skmlp developers"
 copyright = author
 version = release = skmlp.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "matplotlib.sphinxext.plot_directive",
+]
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]
 
@@ -28,12 +34,23 @@ numpydoc_show_class_members = False  # the templates list them
 numpydoc_class_members_toctree = False
 add_module_names = False
 
+# The figures are drawn when the pages are built.
+plot_basedir = "user_guide/figures"
+plot_formats = ["svg"]
+plot_html_show_formats = False
+plot_html_show_source_link = False
+plot_include_source = False
+
 html_theme = "pydata_sphinx_theme"
 html_title = f"skmlp {version}"
 html_static_path = ["_static"]
 html_css_files = ["skmlp.css"]
 html_show_sourcelink = False
-html_theme_options = {"navigation_with_keys": False, "show_prev_next": False}
+html_theme_options = {
+    "navigation_with_keys": False,
+    "show_prev_next": False,
+    "header_links_before_dropdown": 6,
+}
 html_sidebars = {"**": []}
 
 # The benchmark tables are not there before they are measured: a toctree without them is no error.
@@ -49,9 +66,9 @@ def visit_math(translator, node):
 
 
 def visit_math_block(translator, node):
-    """Write a displayed formula with its number, to which references link."""
-    number = f'<span class="eqno">({node["number"]})</span>' if node["number"] else ""
-    label = f' id="equation-{nodes.make_id(node["label"])}"' if node["label"] else ""
+    """Write a displayed formula with its number, if it has one, to which references link."""
+    number = f'<span class="eqno">({node["number"]})</span>' if node.get("number") else ""
+    label = f' id="equation-{nodes.make_id(node["label"])}"' if node.get("label") else ""
     formula = latex2mathml.tex2mathml(node.astext(), as_block=True)
     translator.body.append(f'<div class="math-display"{label}>{number}{formula}</div>\n')
     raise nodes.SkipNode

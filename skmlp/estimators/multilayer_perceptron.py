@@ -399,7 +399,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        elif StopReason.MAX_ITER in reasons and not incremental:
+        elif StopReason.MAX_ITER in reasons and not (incremental or schedule_of(self).needs_the_end):
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the"
                 " optimization hasn't converged yet.",

@@ -148,7 +148,7 @@ class ELU(NotedDerivative):
 
 @dataclass(frozen=True)
 class SELU(ELU):
-    """The ELU that keeps mean 0 and variance 1 from layer to layer [Klambauer et al. 2017, eq. 14]."""
+    """The ELU that keeps mean 0 and variance 1 [Klambauer et al. 2017, eq. 14; docs, eq. (28)]."""
 
     name: ClassVar[str] = "selu"
     alpha: float = 1.6732632423543772

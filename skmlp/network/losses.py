@@ -107,7 +107,7 @@ class Poisson(Loss):
 
 @dataclass(frozen=True)
 class AbsoluteError(Loss):
-    """The absolute error |z - y|; d/dz = sign(z - y). Its best constant is the median [docs, eq. (33)]."""
+    """The absolute error ``|z - y|``; d/dz = sign(z - y); estimates the median [docs, eq. (33)]."""
 
     name: ClassVar[str] = "absolute_error"
 
@@ -128,7 +128,7 @@ class Huber(Loss):
     Parameters
     ----------
     delta : float > 0, default=1.0
-        In the units of y.
+        In the units of y as the network sees it: with ``standardize=True``, in its standard deviations.
     """
 
     name: ClassVar[str] = "huber"

@@ -113,7 +113,9 @@ class Cosine(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class OneCycle(Schedule):
-    """Up to the initial rate, and down to almost nothing, by half a cosine each [Smith & Topin 2018].
+    """Up to the initial rate, and down to almost nothing, by half a cosine each.
+
+    [Smith & Topin 2018; docs, eq. (51)]
 
     Parameters
     ----------
