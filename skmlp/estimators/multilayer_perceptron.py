@@ -321,9 +321,10 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         self.n_layers_ = len(network.dense) + 1
         self.n_outputs_ = network.widths[-1]
         self.out_activation_ = self._loss().link
-        # Prediction follows what was fitted, not what parameters may be set to afterwards.
+        # Prediction follows what was fitted, not what parameters may be set or changed to afterwards.
         names = ("hidden_layer_sizes", "activation", "normalization", "dropout", "loss", "quantile")
-        self._fitted_choices = {name: getattr(self, name) for name in names if hasattr(self, name)}
+        choices = {name: getattr(self, name) for name in names if hasattr(self, name)}
+        self._fitted_choices = copy.deepcopy(choices)
 
     def _fitted_network(self) -> Network:
         """Return the network that was fitted."""
