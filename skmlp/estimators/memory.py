@@ -45,6 +45,7 @@ def resume(estimator: Any, solver: StochasticSolver, state: State, incremental: 
     memory = getattr(estimator, "_memory", None)
     if memory is None or memory["solver"] != estimator.solver:
         return
+    state.samples_seen[:] = memory["samples_seen"]
     state.moments[...] = memory["moments"]
     state.step[:] = memory["step"]
     if memory["learning_rate_init"] == estimator.learning_rate_init:

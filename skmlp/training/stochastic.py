@@ -91,6 +91,8 @@ class StochasticSolver:
         self._validation_losses: list[list[float]] = [[] for _ in range(n_networks)]
         self._reasons = [StopReason.MAX_ITER] * n_networks
         self._bind(state)
+        whole = self.objective, self.batches, self.random_states
+        self._order = self.batches.order
         try:
             # Overflow is no surprise here: it is found, named and returned as divergence.
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -99,6 +101,8 @@ class StochasticSolver:
             for network in self._networks.tolist():
                 self._reasons[network] = StopReason.INTERRUPTED
         self._all.put(self._networks, self._state)
+        self._keep_order()
+        self.objective, self.batches, self.random_states = whole
         return TrainingResult(
             theta=self._all.theta if self.validate is None else self._best_theta,
             losses=[curve[-1] if curve else np.inf for curve in self._loss_curves],
@@ -226,9 +230,15 @@ class StochasticSolver:
         names: list[int] = self._networks[networks].tolist()
         return names
 
+    def _keep_order(self) -> None:
+        """Write the present order of rows into that of the whole stack, from which training may go on."""
+        order = self.batches.order
+        self._order[self._networks, : order.shape[1]] = order
+
     def _leave(self, leaving: Array) -> None:
         """Take the networks of the boolean mask ``leaving`` off the stack."""
         staying = ~leaving
+        self._keep_order()
         self._all.put(self._networks[leaving], self._state.keep(leaving))
         self._networks = self._networks[staying]
         self.objective = self.objective.keep(staying)

@@ -330,6 +330,29 @@ def test_an_ensemble_is_better_than_its_members():
     assert loss < np.mean(losses)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"dropout": 0.2}, {"solver": "sgd", "learning_rate": "invscaling"}],
+    ids=["adam", "dropout", "invscaling"],
+)
+def test_training_goes_on_after_members_have_stopped_at_different_epochs(options):
+    parameters = {
+        "hidden_layer_sizes": (5,),
+        "learning_rate_init": 0.05,
+        "max_iter": 100,
+        "warm_start": True,
+    }
+    patience = {"tol": 1e-2, "n_iter_no_change": 3, "standardize": True}
+    model = MLPClassifier(**parameters, **patience, **options, n_members=4, random_state=0)
+    model.fit(WINE.X, WINE.y)
+    assert len({member.n_iter_ for member in model.members_}) > 1
+    model.fit(WINE.X, WINE.y)
+    for member in model.members_:
+        alone = clone(member).set_params(warm_start=True).fit(WINE.X, WINE.y).fit(WINE.X, WINE.y)
+        assert_same_arrays(member, alone)
+    model.partial_fit(WINE.X, WINE.y)
+
+
 def test_members_of_more_than_one_fit_are_those_of_the_last():
     model = WINE.model(**SMALL).fit(WINE.X, WINE.y)
     model.set_params(n_members=2).fit(WINE.X, WINE.y)
