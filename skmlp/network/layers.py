@@ -75,9 +75,9 @@ class Trace:
 class Layer(ABC):
     """One link of the chain that a network is."""
 
-    @abstractmethod
     def n_outputs(self, n_inputs: int) -> int:
-        """Return the width of the output, given that of the input."""
+        """Return the width of the output, given that of the input: the same, unless a layer changes it."""
+        return n_inputs
 
     def specs(self, n_inputs: int) -> list[ParameterSpec]:
         """Return the parameter arrays of the layer in one network."""
@@ -190,9 +190,6 @@ class Nonlinearity(Layer):
 
     activation: Activation
 
-    def n_outputs(self, n_inputs: int) -> int:
-        return n_inputs
-
     def trace(
         self,
         x: Trace | None,
@@ -230,9 +227,6 @@ class Dropout(Layer):
     """
 
     rate: float
-
-    def n_outputs(self, n_inputs: int) -> int:
-        return n_inputs
 
     def trace(
         self,
@@ -282,9 +276,6 @@ class Normalization(Layer):
     """
 
     epsilon: float = 1e-5
-
-    def n_outputs(self, n_inputs: int) -> int:
-        return n_inputs
 
     def specs(self, n_inputs: int) -> list[ParameterSpec]:
         return [ParameterSpec((1, n_inputs), penalised=False) for _ in range(2)]
