@@ -1,8 +1,9 @@
 """Multilayer perceptrons for scikit-learn users, trained by backpropagation in numpy."""
 
 from skmlp.estimators.classifier import MLPClassifier
+from skmlp.estimators.mixture_density import MixtureDensityRegressor
 from skmlp.estimators.regressor import MLPRegressor
 
 __version__ = "0.1.0"
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = ["MLPClassifier", "MLPRegressor", "MixtureDensityRegressor"]

@@ -12,7 +12,7 @@ from skmlp.estimators.parameters import hidden_sizes
 from skmlp.network.activations import ACTIVATIONS
 from skmlp.network.initializers import INITIALIZERS
 from skmlp.network.layers import NORMALIZATIONS
-from skmlp.network.losses import LOSSES, Loss
+from skmlp.network.losses import LOSSES, Loss, SquaredError
 from skmlp.network.network import Network, multilayer_perceptron
 from skmlp.training.optimizers import OPTIMIZERS, Optimizer
 from skmlp.training.schedules import SCHEDULES, InverseScaling, Schedule
@@ -43,8 +43,17 @@ def network_of(parameters: Any, n_inputs: int, n_outputs: int) -> Network:
     )
 
 
+def is_cost(loss: Any) -> bool:
+    """Return whether ``loss`` is a function of predictions or the name of a scorer: without a gradient."""
+    if isinstance(loss, str):
+        return loss not in LOSSES
+    return callable(loss) and not isinstance(loss, type)
+
+
 def loss_of(parameters: Any) -> Loss:
     """Return the loss of a regressor (or the like) that ``loss`` and ``quantile`` choose."""
+    if is_cost(parameters.loss):
+        return SquaredError()  # for its link: raw scores are the predictions
     if not isinstance(parameters.loss, str):
         loss: Loss = parameters.loss
         return loss

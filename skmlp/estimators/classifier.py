@@ -9,11 +9,11 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 
+from skmlp.estimators.documentation import documented, keep_parameters
 from skmlp.estimators.multilayer_perceptron import (
     BaseMultilayerPerceptron,
     partial_fit_if_stochastic,
 )
-from skmlp.estimators.parameters import documented
 from skmlp.estimators.targets import MULTIOUTPUT, ClassTargets, class_weights, loss_of_classes
 from skmlp.estimators.validation import unchanged_on_error
 from skmlp.network.arrays import Array
@@ -35,42 +35,9 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
     ----------
     classes_ : ndarray of shape (n_classes,), or list of such arrays
         Class labels; one array per target if there are several multiclass targets.
-    coefs_ : list of ndarray of shape (n_inputs, n_units), or (n_members, n_inputs, n_units)
-        Weights of each layer; of an ensemble, those of all members.
-    intercepts_ : list of ndarray of shape (n_units,), or (n_members, n_units)
-        Biases of each layer.
-    normalization_parameters_ : list of lists of ndarray of shape (n_units,), or (n_members, n_units)
-        Gain and shift of each hidden layer, and with 'batch' its running mean and variance; only with
-        ``normalization``.
-    loss_ : float
-        The loss of the last epoch.
-    best_loss_ : float or None
-        The lowest loss of an epoch; None with ``early_stopping``.
-    loss_curve_ : list of float
-        The loss of every epoch (of every iteration of 'lbfgs').
-    validation_scores_ : list of float, or None
-        Accuracy (or the score that ``scoring`` chooses) on the validation part after every epoch, with
-        ``early_stopping``.
-    validation_loss_curve_ : list of float, or None
-        The loss on the validation part after every epoch, without penalty.
-    best_validation_score_ : float or None
-        The best of the scores; its weights are kept.
-    best_iter_ : int
-        The epoch, counted from 1, of the last call whose weights are kept.
-    n_iter_ : int
-        Epochs (iterations) of the last call to ``fit``.
-    t_ : int
-        Training samples seen.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Their names, if X has names that are all strings.
+    {attributes}
     x_scaler_ : sklearn.preprocessing.StandardScaler
         What brings the features to mean 0 and variance 1; only with ``standardize``.
-    members_ : list of MLPClassifier
-        The networks of an ensemble, each a fitted estimator that shares its arrays.
-    n_layers_ : int
-        Number of layers, input and output included.
     n_outputs_ : int
         Number of raw scores: 1 for a binary target, else one per class or label.
     out_activation_ : str
@@ -137,6 +104,8 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
+        population_size: int | str = "auto",
+        n_restarts: int = 3,
         dtype: str = "auto",
         weight_decay: float = 0.0,
         warmup: float = 0.0,
@@ -150,42 +119,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         n_members: int = 1,
         max_time: float | None = None,
     ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.loss = loss
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.dtype = dtype
-        self.weight_decay = weight_decay
-        self.warmup = warmup
-        self.max_grad_norm = max_grad_norm
-        self.initializer = initializer
-        self.dropout = dropout
-        self.normalization = normalization
-        self.standardize = standardize
-        self.class_weight = class_weight
-        self.scoring = scoring
-        self.n_members = n_members
-        self.max_time = max_time
+        keep_parameters(self, locals())
 
     @partial_fit_if_stochastic  # type: ignore[untyped-decorator]
     @unchanged_on_error

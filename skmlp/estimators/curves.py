@@ -25,6 +25,9 @@ def curves(result: TrainingResult, k: int, earlier: dict[str, Any]) -> dict[str,
             *result.validation_losses[k],
         ]
         or None,
+        "learning_rate_curve_": None
+        if result.rate_curves is None
+        else [*(earlier.get("learning_rate_curve_") or []), *result.rate_curves[k]],
         "t_": 0 if state is None else int(state.samples_seen[k]),
         "best_loss_": None if scores else -best,
         "best_validation_score_": best if scores else None,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +9,7 @@ import numpy as np
 from sklearn.metrics import check_scoring
 
 from skmlp.estimators.data import Data
+from skmlp.estimators.scorers import Candidates, as_number, takes_weights
 from skmlp.network.arrays import Array
 from skmlp.network.losses import Loss
 from skmlp.network.network import Network
@@ -31,7 +30,7 @@ class Validation:
     """
 
     def __init__(self, estimator: Any, network: Network, loss: Loss, data: Data, X: Any) -> None:
-        self.estimator, self.network, self.loss, self.data, self.X = estimator, network, loss, data, X
+        self.estimator, self.network, self.loss, self.data = estimator, network, loss, data
         self.score: Callable[[Array, Array, float], float]
         if estimator.scoring is None:
             self.score = self._default_score
@@ -40,10 +39,9 @@ class Validation:
         else:
             self.scorer = check_scoring(estimator, estimator.scoring)
             self.score = self._scorers_score
-            accepted = inspect.signature(self.scorer).parameters.values()
-            self.scorer_takes_weights = any(
-                p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in accepted
-            )
+            self.candidates = Candidates(estimator, network, X)
+            weighted = data.sample_weight is not None and takes_weights(self.scorer)
+            self.options = {"sample_weight": data.sample_weight} if weighted else {}
 
     def __call__(self, theta: Array, networks: Array) -> tuple[Array, Array]:
         """Return the scores and the mean losses of the networks with parameters ``theta`` (k, P)."""
@@ -56,9 +54,9 @@ class Validation:
         return scores, losses
 
     def _losses(self, z: Array) -> Array:
-        losses = self.loss.value(z, np.broadcast_to(self.data.y, z.shape)).sum(axis=-1)
+        losses = self.loss.value(z, np.broadcast_to(self.data.y, (len(z), *self.data.y.shape))).sum(axis=-1)
         means = np.average(losses, axis=-1, weights=self._weights(losses.shape))
-        return np.asarray(means / self.loss.reported_divisor(z.shape[-1]))
+        return np.asarray(means / self.loss.reported_divisor(self.data.y.shape[-1]))
 
     def _weights(self, shape: tuple[int, ...]) -> Array | None:
         weights = self.data.sample_weight
@@ -72,13 +70,6 @@ class Validation:
         return -float(loss)
 
     def _scorers_score(self, z: Array, theta: Array, loss: float) -> float:
-        fitted = copy.copy(self.estimator)
-        fitted.__dict__.pop("feature_names_in_", None)  # X has no names any more
-        fitted.__dict__.update(self.estimator._fitted_weights(self.network, theta))
-        weights = self.data.sample_weight
-        weighted = weights is not None and self.scorer_takes_weights
-        options = {"sample_weight": weights} if weighted else {}
-        score = self.scorer(fitted, self.X, self.data.labels, **options)
-        if np.ndim(score) or not isinstance(score, (float, int, np.number)):
-            raise ValueError(f"scoring={self.estimator.scoring!r} must return one number, got {score!r}.")
-        return float(score)
+        fitted = self.candidates.fitted(theta, z)
+        score = self.scorer(fitted, self.candidates.X, self.data.labels, **self.options)
+        return as_number(score, "scoring", self.estimator.scoring)

@@ -85,6 +85,13 @@ def fitted_layers(estimator: Any, network: Network) -> list[list[Array]]:
 
 def fitted_parameters(estimator: Any, network: Network, n_networks: int, dtype: Any) -> Array:
     """Return the fitted parameters as a flat buffer, or raise an error if the network is another one."""
+    for name in ("normalization", "n_components"):
+        before, now = estimator._fitted_choices.get(name), getattr(estimator, name, None)
+        if before != now:
+            raise ValueError(
+                f"{name}={now!r} was {before!r} in the last fit: warm_start and partial_fit cannot change"
+                " the network. Set warm_start=False, or clone the estimator, to start anew."
+            )
     dense = [network.layout.specs[i] for i in network.dense]
     members = () if n_networks == 1 else (n_networks,)
     expected = [(*members, *specs[0].shape) for specs in dense]
@@ -95,12 +102,6 @@ def fitted_parameters(estimator: Any, network: Network, n_networks: int, dtype: 
             f" weights of shapes {expected}, but the fitted network has {found}: warm_start and"
             " partial_fit cannot change the network. Set warm_start=False, or clone the estimator, to"
             " start anew."
-        )
-    before = estimator._fitted_choices["normalization"]
-    if before != estimator.normalization:
-        raise ValueError(
-            f"normalization={estimator.normalization!r} was {before!r} in the last fit: warm_start and"
-            " partial_fit cannot change the network. Set warm_start=False, or clone the estimator."
         )
     theta = np.empty((n_networks, network.layout.n_parameters), dtype=dtype)
     views = network.layout.view(theta).layers

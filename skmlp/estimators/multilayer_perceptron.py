@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from types import SimpleNamespace
@@ -11,36 +10,43 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmlp.estimators.callbacks import CallbackSupportMixin, FitMonitor, with_callbacks
-from skmlp.estimators.choices import batch_size_of, network_of, optimizer_of, schedule_of
+from skmlp.estimators.choices import is_cost, network_of
+from skmlp.estimators.combinations import check_combinations
 from skmlp.estimators.curves import curves, mean_curves
 from skmlp.estimators.data import Data, hold_out, n_held_out
 from skmlp.estimators.early_stopping import Validation
-from skmlp.estimators.memory import fitted_layers, fitted_parameters, remember, resume
-from skmlp.estimators.parameters import (
-    STOCHASTIC_SOLVERS,
-    check_batch_size,
-    check_combinations,
-    check_parameters,
-)
+from skmlp.estimators.memory import fitted_layers, fitted_parameters
+from skmlp.estimators.parameters import STOCHASTIC_SOLVERS, check_parameters
+from skmlp.estimators.problem import Problem
+from skmlp.estimators.reports import report
+from skmlp.estimators.solvers import train
 from skmlp.estimators.validation import check_sample_weight, unchanged_on_error
 from skmlp.network.arrays import Array
 from skmlp.network.layers import Dropout
 from skmlp.network.losses import Loss
 from skmlp.network.network import Network
 from skmlp.network.objective import Objective
-from skmlp.training.batches import Batches
-from skmlp.training.lbfgs import train_lbfgs
 from skmlp.training.optimizers import Optimizer
-from skmlp.training.result import Monitor, State, TrainingResult
-from skmlp.training.stochastic import StochasticSolver, Validate
-from skmlp.training.stopping import Stopping, StopReason
+from skmlp.training.result import TrainingResult
+
+FITTED_CHOICES = (
+    "hidden_layer_sizes",
+    "activation",
+    "normalization",
+    "dropout",
+    "loss",
+    "quantile",
+    "n_components",
+    "min_scale",
+    "beta",
+)
+"""The parameters that say what the fitted network computes."""
 
 
 class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
@@ -118,7 +124,19 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             )
         return True
 
-    def _fit(
+    def _fit(self, X: Any, y: Any, sample_weight: Any, **options: Any) -> Any:
+        """Train on X and y; ``options`` are those of `_prepare`."""
+        problem = self._prepare(X, y, sample_weight, **options)
+        monitor = FitMonitor(self, problem.given, problem.network, with_callbacks=not problem.incremental)
+        try:
+            result = train(self, problem, monitor)
+            self._publish(problem, result)
+            report(self, problem, result, monitor)
+        finally:
+            monitor.close()
+        return self
+
+    def _prepare(
         self,
         X: Any,
         y: Any,
@@ -127,52 +145,41 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         incremental: bool = False,
         classes: Any = None,
         validation: tuple[Any, Any, Any] = (None, None, None),
-    ) -> Any:
+    ) -> Problem:
+        """Check everything, publish what the data say, and return the problem that a solver is given."""
         check_parameters(self)
         check_combinations(self)
         continuing = (incremental or self.warm_start) and hasattr(self, "coefs_")
-        data = self._read(X, y, sample_weight, continuing, classes)
-        network = network_of(self, data.X.shape[1], data.y.shape[1])
+        given = self._read(X, y, sample_weight, continuing, classes)
+        network = network_of(self, given.X.shape[1], self._loss().n_scores(given.y.shape[1]))
         random_state = check_random_state(self.random_state)
         seeds, streams = self._member_streams(random_state)
         # Initial weights are drawn even if they are not used: what is drawn after them, the
         # validation part, is then the same in a warm start as in the first fit.
-        theta = network.initial_parameters(streams, data.X.dtype)
-        if continuing:
-            theta = fitted_parameters(self, network, self.n_members, data.X.dtype)
-        rows, held_out = np.arange(data.X.shape[0]), self._read_validation(validation, data)
+        theta = network.initial_parameters(streams, given.X.dtype)
+        rows, held_out = np.arange(given.X.shape[0]), self._read_validation(validation, given)
         if held_out is None and self.early_stopping and self._is_stochastic() and not incremental:
-            strata = self._strata(data.y, n_held_out(self.validation_fraction, len(rows)))
-            rows, held_out_rows = hold_out(data, self.validation_fraction, random_state, strata)
-            held_out = data.rows(held_out_rows)
-        self._fit_scalers(data, rows, continuing)
+            strata = self._strata(given.y, n_held_out(self.validation_fraction, len(rows)))
+            rows, held_out_rows = hold_out(given, self.validation_fraction, random_state, strata)
+            held_out = given.rows(held_out_rows)
+        if continuing:
+            theta = fitted_parameters(self, network, self.n_members, given.X.dtype)
+        self._fit_scalers(given, rows, continuing)
+        data = self._scaled(given)
+        if not continuing:
+            self._initialize(network, theta, data, rows)
         validate = None
         if held_out is not None:
             seen = self._scaled(held_out)
             validate = Validation(self, network, self._loss(), seen, held_out.X)
         self._publish_network(network)
-        monitor = FitMonitor(self, data, network, with_callbacks=not incremental)
-        try:
-            objective = self._objective(network, theta, streams)
-            if self._is_stochastic():
-                result = self._train_stochastic(
-                    objective,
-                    theta,
-                    self._scaled(data),
-                    rows,
-                    validate,
-                    streams,
-                    monitor,
-                    incremental,
-                    continuing,
-                )
-            else:
-                result = self._train_lbfgs(objective, theta, self._scaled(data), monitor)
-            self._publish(network, result, seeds, continuing)
-            self._report(result, monitor, incremental)
-        finally:
-            monitor.close()
-        return self
+        objective = self._objective(network, theta, streams)
+        return Problem(
+            objective, theta, given, data, rows, validate, seeds, streams, incremental, continuing
+        )
+
+    def _initialize(self, network: Network, theta: Array, data: Data, rows: Array) -> None:
+        """Change the initial parameters ``theta`` (K, P) by what the training ``rows`` say."""
 
     def _read(self, X: Any, y: Any, sample_weight: Any, continuing: bool, classes: Any) -> Data:
         X, y = self._validate_data(X, y, reset=not (continuing and hasattr(self, "n_features_in_")))
@@ -245,7 +252,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         part = data if len(rows) == data.X.shape[0] else data.rows(rows)
         with_mean = isinstance(data.X, np.ndarray)
         self.x_scaler_ = StandardScaler(with_mean=with_mean).fit(part.X, sample_weight=part.sample_weight)
-        if self._y_numeric and self._loss().link == "identity":
+        if self._y_numeric and self._loss().takes_scaled_targets:
             self.y_scaler_ = StandardScaler().fit(part.y, sample_weight=part.sample_weight)
 
     def _scaled(self, data: Data) -> Data:
@@ -263,73 +270,20 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             streams = [np.random.Generator(np.random.SFC64(seed)) for seed in seeds]
         return Objective(network, self._loss(), np.full(len(theta), self.alpha, dtype=theta.dtype), streams)
 
-    def _train_lbfgs(
-        self, objective: Objective, theta: Array, data: Data, monitor: Monitor
-    ) -> TrainingResult:
-        self.__dict__.pop("_memory", None)
-        return train_lbfgs(
-            objective,
-            theta,
-            data.X,
-            data.y,
-            data.sample_weight,
-            max_iter=self.max_iter,
-            max_fun=self.max_fun,
-            tol=np.full(len(theta), self.tol),
-            monitor=monitor,
-        )
-
-    def _train_stochastic(
-        self,
-        objective: Objective,
-        theta: Array,
-        data: Data,
-        rows: Array,
-        validate: Validate | None,
-        random_states: list[np.random.RandomState],
-        monitor: Monitor,
-        incremental: bool,
-        continuing: bool,
-    ) -> TrainingResult:
-        optimizer, n_networks = optimizer_of(self), len(theta)
-        learning_rate = np.full(n_networks, self.learning_rate_init, dtype=float)
-        batch_size = batch_size_of(self, len(rows))
-        check_batch_size(self, batch_size)
-        max_iter = 1 if incremental else self.max_iter
-        solver = StochasticSolver(
-            objective,
-            Batches(data.X, data.y, data.sample_weight, [rows] * n_networks, batch_size),
-            random_states if self.shuffle else None,
-            optimizer=optimizer,
-            schedule=schedule_of(self),
-            learning_rate=learning_rate,
-            stopping=Stopping(max_iter, np.full(n_networks, self.tol), self.n_iter_no_change),
-            weight_decay=np.full(n_networks, self.weight_decay) if self.weight_decay else None,
-            max_grad_norm=np.full(n_networks, self.max_grad_norm) if self.max_grad_norm else None,
-            validate=validate,
-            monitor=monitor,
-            n_epochs=self.max_iter,
-        )
-        state = State.start(theta, optimizer.n_moments, learning_rate)
-        if continuing:
-            resume(self, solver, state, incremental)
-        result = solver.train(state)
-        self._memory = remember(self, solver, state, incremental)
-        return result
-
     def _publish_network(self, network: Network) -> None:
         self.n_layers_ = len(network.dense) + 1
         self.n_outputs_ = network.widths[-1]
         self.out_activation_ = self._loss().link
         # Prediction follows what was fitted, not what parameters may be set or changed to afterwards.
-        names = ("hidden_layer_sizes", "activation", "normalization", "dropout", "loss", "quantile")
-        choices = {name: getattr(self, name) for name in names if hasattr(self, name)}
+        choices = {name: getattr(self, name) for name in FITTED_CHOICES if hasattr(self, name)}
+        if is_cost(choices.get("loss")):
+            choices["loss"] = self._loss().name  # a function may not be picklable; it predicts nothing
         self._fitted_choices = copy.deepcopy(choices)
 
     def _fitted_network(self) -> Network:
         """Return the network that was fitted."""
         choices = SimpleNamespace(**self._fitted_choices, initializer="auto")
-        return network_of(choices, self.coefs_[0].shape[-2], self.n_outputs_)
+        return network_of(choices, self.coefs_[0].shape[-2], self.coefs_[-1].shape[-1])
 
     def _fitted_weights(self, network: Network, theta: Array) -> dict[str, Any]:
         """Return the published views of the parameters ``theta`` of shape (K, P).
@@ -354,81 +308,19 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             ]
         return published
 
-    def _publish(
-        self, network: Network, result: TrainingResult, seeds: list[int], continuing: bool
-    ) -> None:
+    def _publish(self, problem: Problem, result: TrainingResult) -> None:
         self.__dict__.pop("normalization_parameters_", None)
-        # Where max_time or an interruption has ended 'lbfgs', members may be left that it never came to.
+        # Where max_time or an interruption has ended a solver that trains one network after the other,
+        # members may be left that it never came to.
         trained = result.trained()
-        self.__dict__.update(self._fitted_weights(network, result.theta[trained]))
-        members = self.__dict__.pop("_members", [])
-        earlier = (members if seeds else [self.__dict__]) if continuing else []
+        self.__dict__.update(self._fitted_weights(problem.network, result.theta[trained]))
+        members, seeds = self.__dict__.pop("_members", []), problem.seeds
+        earlier = (members if seeds else [self.__dict__]) if problem.continuing else []
         found = [curves(result, k, earlier[k] if earlier else {}) for k in trained]
         self.__dict__.update(mean_curves(found) if seeds else found[0])
         if seeds:
             pairs = zip(trained, found, strict=True)
             self._members = [{"random_state": seeds[k], **attributes} for k, attributes in pairs]
-
-    def _report(self, result: TrainingResult, monitor: FitMonitor, incremental: bool) -> None:
-        """Turn the reasons of stop into the warning or error of scikit-learn."""
-        reasons = set(result.reasons)
-        if StopReason.DIVERGED in reasons:
-            self._report_divergence(result)
-        message = next(
-            (
-                text
-                for text, reason in zip(result.messages, result.reasons, strict=True)
-                if text and reason in (StopReason.FAILED, StopReason.MAX_ITER)
-            ),
-            "",
-        )
-        if StopReason.INTERRUPTED in reasons:
-            which = "latest" if self.validation_scores_ is None else "best"
-            of = self._of_members(result)
-            warnings.warn(f"Training interrupted by user. The {which} weights{of} are kept.", stacklevel=2)
-        elif monitor.time_limit is not None and monitor.time_limit.is_up:
-            warnings.warn(
-                f"Training stopped after {self.n_iter_} iteration(s), when max_time={self.max_time} seconds"
-                f" had passed{self._of_members(result)}.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
-        elif message or StopReason.FAILED in reasons:
-            warnings.warn(
-                f"lbfgs failed to converge after {self.n_iter_} iteration(s): {message}. Increase"
-                f" max_iter={self.max_iter} or max_fun={self.max_fun}, or scale the data.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
-        elif StopReason.MAX_ITER in reasons and not (incremental or schedule_of(self).needs_the_end):
-            warnings.warn(
-                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the"
-                " optimization hasn't converged yet.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
-
-    def _of_members(self, result: TrainingResult) -> str:
-        n_trained = len(result.trained())
-        return "" if n_trained == self.n_members else f" ({n_trained} of {self.n_members} members)"
-
-    def _report_divergence(self, result: TrainingResult) -> None:
-        diverged = [k for k, reason in enumerate(result.reasons) if reason is StopReason.DIVERGED]
-        of = "" if self.n_members == 1 else f" of {len(diverged)} of {self.n_members} members"
-        n_iter = max(1, *(len(result.loss_curves[k]) for k in diverged))
-        words = (
-            f"training{of} diverged in iteration {n_iter} with solver={self.solver!r},"
-            f" learning_rate_init={self.learning_rate_init!r}. Scale X (standardize=True, or a"
-            " StandardScaler) or lower learning_rate_init."
-        )
-        # With validation there are weights from before; scikit-learn keeps them too.
-        kept = [any(np.isfinite(score) for score in result.score_curves[k]) for k in diverged]
-        if not all(kept):
-            raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may contain large"
-                f" values and need to be preprocessed: {words}"
-            )
-        warnings.warn(f"The best weights are kept, but {words}", ConvergenceWarning, stacklevel=2)
 
     def _raw_scores(self, X: Any) -> Array:
         """Return the raw scores (n_members, n_samples, n_outputs_)."""

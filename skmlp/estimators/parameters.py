@@ -6,25 +6,24 @@ every docstring are made from it.
 
 from __future__ import annotations
 
-import inspect
-import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.metrics import get_scorer_names
 
 from skmlp.network.activations import ACTIVATIONS, Activation
 from skmlp.network.initializers import INITIALIZERS, Initializer
-from skmlp.network.layers import NORMALIZATIONS, BatchNormalization, Normalization
+from skmlp.network.layers import NORMALIZATIONS, Normalization
 from skmlp.network.losses import LOSSES, LogLoss, Loss, ProbabilisticLoss
 from skmlp.training.optimizers import OPTIMIZERS, Optimizer
 from skmlp.training.schedules import SCHEDULES, Schedule
 
 STOCHASTIC_SOLVERS = tuple(OPTIMIZERS)
-SOLVERS = ("lbfgs", *STOCHASTIC_SOLVERS)
+SOLVERS = ("lbfgs", "lm", "es", *STOCHASTIC_SOLVERS)
 REGRESSION_LOSSES = [name for name, loss in LOSSES.items() if not issubclass(loss, ProbabilisticLoss)]
 
 
@@ -108,6 +107,13 @@ def per_layer(value: Any, accepts: Callable[[Any], bool]) -> bool:
     )
 
 
+def is_cost_of_predictions(value: Any) -> bool:
+    """Return whether ``value`` is a function, or the name of one of scikit-learn's scorers."""
+    if isinstance(value, str):
+        return value in get_scorer_names()
+    return callable(value) and not isinstance(value, type)
+
+
 _ACTIVATION_WORDS, _is_activation = named_or(ACTIVATIONS, Activation)
 
 PARAMETERS: dict[str, Parameter] = {
@@ -148,6 +154,10 @@ PARAMETERS: dict[str, Parameter] = {
         - 'rmsprop': the gradient over the root of its mean square.
         - 'lbfgs': a quasi-Newton method on all samples at once; converges faster and often
           further on small data.
+        - 'lm': Levenberg-Marquardt, for `MLPRegressor` with the squared error; on networks of up to some
+          hundred weights it reaches lower losses than 'lbfgs', in less time.
+        - 'es': an evolution strategy (CMA-ES), which needs no gradient, so that ``loss`` may be any
+          scorer or cost; for networks of up to some hundred weights.
         """,
     ),
     "alpha": Parameter(
@@ -284,6 +294,28 @@ PARAMETERS: dict[str, Parameter] = {
         the members that were trained.
         """,
     ),
+    "n_components": Parameter(
+        "int >= 1",
+        lambda value: is_integer(value, 1),
+        "The number of Gaussians in the mixture; 1: a normal distribution whose variance depends on X.",
+    ),
+    "min_scale": Parameter(
+        "float in (0, inf)",
+        lambda value: is_number(value, 0, low_open=True),
+        """
+        What the standard deviation of no component falls below, as a fraction of the standard deviation of
+        y: without a floor, a component that collapses onto a value that repeats in y grows a spike.
+        """,
+    ),
+    "beta": Parameter(
+        "float in [0, 1]",
+        lambda value: is_number(value, 0, 1),
+        """
+        Multiplies the gradients of the mean and the scale of each component by its scale to the power of
+        ``2 * beta``: 0 is maximum likelihood; towards 1, the means are fitted more as least squares
+        would, and samples of small scale count for less. Only for stochastic solvers.
+        """,
+    ),
     "quantile": Parameter(
         "float in (0, 1), or None",
         lambda value: value is None or (is_number(value, 0, 1, low_open=True) and value < 1),
@@ -292,7 +324,10 @@ PARAMETERS: dict[str, Parameter] = {
     "max_iter": Parameter(
         "int >= 1",
         lambda value: is_integer(value, 1),
-        "Most epochs (passes over the data) of a stochastic solver, most iterations of 'lbfgs'.",
+        """
+        Most epochs (passes over the data) of a stochastic solver, most iterations of 'lbfgs' and 'lm',
+        most generations of 'es'.
+        """,
     ),
     "shuffle": Parameter("bool", is_boolean, "Whether to shuffle the samples before every epoch."),
     "random_state": Parameter(
@@ -307,8 +342,9 @@ PARAMETERS: dict[str, Parameter] = {
         "float in [0, inf)",
         lambda value: is_number(value, 0),
         """
-        The least improvement of the loss (or validation score) that counts; for 'lbfgs' the largest
-        element of the gradient at which training has converged.
+        The least improvement of the loss (or validation score) that counts; for 'lbfgs' and 'lm' the
+        largest element of the gradient at which training has converged; for 'es' the difference between
+        the values of the last generations below which a run has converged.
         """,
     ),
     "verbose": Parameter(
@@ -367,14 +403,31 @@ PARAMETERS: dict[str, Parameter] = {
     "max_fun": Parameter(
         "int >= 1",
         lambda value: is_integer(value, 1),
-        "Most evaluations of the loss by 'lbfgs'.",
+        "Most evaluations of the loss by 'lbfgs', 'lm' or 'es'.",
+    ),
+    "population_size": Parameter(
+        "int >= 2, or 'auto'",
+        lambda value: value == "auto" if isinstance(value, str) else is_integer(value, 2),
+        "Networks in a generation of 'es'; 'auto' is ``4 + floor(3 * log(n_weights))``.",
+    ),
+    "n_restarts": Parameter(
+        "int >= 0",
+        lambda value: is_integer(value, 0),
+        """
+        How often 'es' starts anew when it has converged, each time with twice the population, as long as
+        ``max_iter`` and ``max_fun`` allow; the best of all is kept.
+        """,
     ),
     "loss": Parameter(
-        f"{one_of(REGRESSION_LOSSES)[0]} or Loss",
+        f"{one_of(REGRESSION_LOSSES)[0]}, Loss, or with solver='es' a scorer's name or callable",
         lambda value: (
             value in REGRESSION_LOSSES
-            if isinstance(value, str)
-            else isinstance(value, Loss) and not isinstance(value, ProbabilisticLoss)
+            or is_cost_of_predictions(value)
+            or (
+                isinstance(value, Loss)
+                and not isinstance(value, ProbabilisticLoss)
+                and value.n_scores(1) == 1
+            )
         ),
         """
         What is minimised, by name or as an instance such as ``Huber(delta=2.0)``.
@@ -386,16 +439,22 @@ PARAMETERS: dict[str, Parameter] = {
         - 'absolute_error': estimates the median.
         - 'huber': squared up to 1, linear beyond: outliers pull less.
         - 'quantile': estimates the ``quantile``.
+
+        With ``solver='es'`` also the name of a scorer such as 'neg_median_absolute_error',
+        ``scorer(estimator, X, y)`` to be made large, or ``cost(y_true, y_pred)`` to be made small.
         """,
     ),
     "classification_loss": Parameter(
-        f"{{{LogLoss.name!r}}} or ProbabilisticLoss",
+        f"{{{LogLoss.name!r}}}, ProbabilisticLoss, or with solver='es' a scorer's name or callable",
         lambda value: (
-            value == LogLoss.name if isinstance(value, str) else isinstance(value, ProbabilisticLoss)
+            value == LogLoss.name
+            if isinstance(value, str) and value in LOSSES
+            else isinstance(value, ProbabilisticLoss) or is_cost_of_predictions(value)
         ),
         """
         What is minimised: the cross-entropy, or an instance such as ``LogLoss(label_smoothing=0.1)`` or
-        ``Focal(gamma=2)``.
+        ``Focal(gamma=2)``. With ``solver='es'`` also the name of a scorer such as 'roc_auc',
+        ``scorer(estimator, X, y)`` to be made large, or ``cost(y_true, y_pred)`` to be made small.
         """,
     ),
     "dtype": Parameter(
@@ -427,89 +486,3 @@ def check_parameters(estimator: Any) -> None:
                 f"The {name!r} parameter of {type(estimator).__name__} must be {parameter.type}."
                 f" Got {value!r} instead.{hint}"
             )
-
-
-def check_combinations(estimator: Any) -> None:
-    """Raise an error that says what to do, if parameters are valid each but not together."""
-    n_hidden = len(hidden_sizes(estimator.hidden_layer_sizes) or [])
-    for name in ("activation", "dropout"):
-        value = getattr(estimator, name)
-        if isinstance(value, (list, tuple, np.ndarray)) and len(value) != n_hidden:
-            raise ValueError(
-                f"{name}={value!r} has {len(value)} entries, hidden_layer_sizes="
-                f"{estimator.hidden_layer_sizes!r} has {n_hidden}: give one for each hidden layer, or one"
-                " value for all."
-            )
-    for name, is_on in (
-        ("dropout", np.any(np.asarray(estimator.dropout) > 0)),
-        ("normalization", estimator.normalization is not None),
-    ):
-        if is_on and not n_hidden:
-            raise ValueError(
-                f"{name}={getattr(estimator, name)!r} works on hidden layers, and hidden_layer_sizes="
-                f"{estimator.hidden_layer_sizes!r} has none: add one, or leave {name} out."
-            )
-    if isinstance(estimator.solver, str) and estimator.solver not in STOCHASTIC_SOLVERS:
-        _check_deterministic(estimator)
-    loss = getattr(estimator, "loss", None)
-    quantile = getattr(estimator, "quantile", None)
-    if isinstance(loss, str) and (loss == "quantile") != (quantile is not None):
-        raise ValueError(
-            f"loss={loss!r} and quantile={quantile!r} do not go together: set both loss='quantile' and"
-            " quantile between 0 and 1, or leave quantile=None."
-        )
-    if isinstance(loss, Loss) and quantile is not None:
-        raise ValueError(f"quantile={quantile!r} is for loss='quantile'; got loss={loss!r}.")
-
-
-def over_batch(estimator: Any) -> bool:
-    """Return whether layers are normalised over the samples of a batch."""
-    choice = estimator.normalization
-    return isinstance(choice, BatchNormalization) or (isinstance(choice, str) and choice == "batch")
-
-
-def check_batch_size(estimator: Any, batch_size: int) -> None:
-    """Raise an error if there are too few samples in a batch to normalise over."""
-    if over_batch(estimator) and batch_size < 2:
-        raise ValueError(
-            f"normalization={estimator.normalization!r} needs at least 2 samples in a batch, and there is"
-            f" 1 sample: raise batch_size={estimator.batch_size!r}, give more samples, or choose"
-            " normalization='layer'."
-        )
-
-
-def _check_deterministic(estimator: Any) -> None:
-    """Raise an error if a solver that works on all samples at once is asked for what needs batches."""
-    schedule = estimator.learning_rate
-    schedule = SCHEDULES[schedule] if isinstance(schedule, str) else type(schedule)
-    needs_batches = {
-        "dropout": np.any(np.asarray(estimator.dropout) > 0),
-        "normalization": over_batch(estimator),
-        "weight_decay": estimator.weight_decay > 0,
-        "max_grad_norm": estimator.max_grad_norm is not None,
-        "warmup": estimator.warmup > 0,
-        "learning_rate": schedule.needs_the_end,
-    }
-    for name, is_on in needs_batches.items():
-        if is_on:
-            way_out = " (alpha is the penalty of 'lbfgs')" if name == "weight_decay" else ""
-            raise ValueError(
-                f"{name}={getattr(estimator, name)!r} is for stochastic solvers, and solver="
-                f"{estimator.solver!r} works on all samples at once: choose one of"
-                f" {STOCHASTIC_SOLVERS}, or leave {name} out{way_out}."
-            )
-
-
-Estimator = TypeVar("Estimator", bound=type)
-
-
-def documented(cls: Estimator) -> Estimator:
-    """Fill ``{parameters}`` in the docstring of a class from its signature and `PARAMETERS`."""
-    entries = []
-    for name, argument in inspect.signature(cls).parameters.items():
-        parameter = parameter_of(cls, name)
-        meaning = textwrap.indent(inspect.cleandoc(parameter.meaning), "    ")
-        entries.append(f"{name} : {parameter.type}, default={argument.default!r}\n{meaning}\n")
-    doc = inspect.cleandoc(cls.__doc__ or "")
-    cls.__doc__ = doc.replace("{parameters}", "\n".join(entries).rstrip())
-    return cls

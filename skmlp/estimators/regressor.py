@@ -6,23 +6,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils import column_or_1d
 
+from skmlp.estimators.base_regressor import BaseRegressor
 from skmlp.estimators.choices import loss_of
-from skmlp.estimators.multilayer_perceptron import (
-    BaseMultilayerPerceptron,
-    partial_fit_if_stochastic,
-)
-from skmlp.estimators.parameters import documented
-from skmlp.estimators.validation import unchanged_on_error
+from skmlp.estimators.documentation import documented, keep_parameters
 from skmlp.network.arrays import Array
 from skmlp.network.losses import Loss
 
 
 @documented
-class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
+class MLPRegressor(BaseRegressor):
     """Multilayer perceptron regressor, trained by backpropagation.
 
     A drop-in for :class:`sklearn.neural_network.MLPRegressor`: the same parameters, results and
@@ -34,44 +28,11 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     Attributes
     ----------
-    coefs_ : list of ndarray of shape (n_inputs, n_units), or (n_members, n_inputs, n_units)
-        Weights of each layer; of an ensemble, those of all members.
-    intercepts_ : list of ndarray of shape (n_units,), or (n_members, n_units)
-        Biases of each layer.
-    normalization_parameters_ : list of lists of ndarray of shape (n_units,), or (n_members, n_units)
-        Gain and shift of each hidden layer, and with 'batch' its running mean and variance; only with
-        ``normalization``.
-    loss_ : float
-        The loss of the last epoch.
-    best_loss_ : float or None
-        The lowest loss of an epoch; None with ``early_stopping``.
-    loss_curve_ : list of float
-        The loss of every epoch (of every iteration of 'lbfgs').
-    validation_scores_ : list of float, or None
-        R2 (or the score that ``scoring`` chooses) on the validation part after every epoch, with
-        ``early_stopping``.
-    validation_loss_curve_ : list of float, or None
-        The loss on the validation part after every epoch, without penalty.
-    best_validation_score_ : float or None
-        The best of the scores; its weights are kept.
-    best_iter_ : int
-        The epoch, counted from 1, of the last call whose weights are kept.
-    n_iter_ : int
-        Epochs (iterations) of the last call to ``fit``.
-    t_ : int
-        Training samples seen.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Their names, if X has names that are all strings.
+    {attributes}
     x_scaler_ : sklearn.preprocessing.StandardScaler
         What brings the features to mean 0 and variance 1; only with ``standardize``.
     y_scaler_ : sklearn.preprocessing.StandardScaler
         What brings the targets to mean 0 and variance 1; only with ``standardize`` and a loss without link.
-    members_ : list of MLPRegressor
-        The networks of an ensemble, each a fitted estimator that shares its arrays.
-    n_layers_ : int
-        Number of layers, input and output included.
     n_outputs_ : int
         Number of targets.
     out_activation_ : str
@@ -106,8 +67,6 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     True
     """
 
-    _y_numeric = True
-
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),
@@ -135,6 +94,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
+        population_size: int | str = "auto",
+        n_restarts: int = 3,
         dtype: str = "auto",
         weight_decay: float = 0.0,
         warmup: float = 0.0,
@@ -148,99 +109,10 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         n_members: int = 1,
         max_time: float | None = None,
     ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.loss = loss
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.dtype = dtype
-        self.weight_decay = weight_decay
-        self.warmup = warmup
-        self.max_grad_norm = max_grad_norm
-        self.initializer = initializer
-        self.dropout = dropout
-        self.normalization = normalization
-        self.standardize = standardize
-        self.quantile = quantile
-        self.scoring = scoring
-        self.n_members = n_members
-        self.max_time = max_time
-
-    @partial_fit_if_stochastic  # type: ignore[untyped-decorator]
-    @unchanged_on_error
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Make one pass over X and y, going on from where the last call ended.
-
-        The optimizer, the learning rate and the random stream continue. Nothing is held out, whatever
-        ``early_stopping`` says.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The input data.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            The targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How much each sample counts; None: all alike.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-        """
-        return self._fit(X, y, sample_weight, incremental=True)
+        keep_parameters(self, locals())
 
     def _loss(self) -> Loss:
         return loss_of(self)
-
-    def _read_targets(self, y: Any, classes: Any, dtype: Any, *, continuing: bool) -> Array:
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        encoded = np.ascontiguousarray(y.reshape(len(y), -1), dtype=dtype)
-        if continuing and encoded.shape[1] != self.n_outputs_:
-            raise ValueError(
-                f"y has {encoded.shape[1]} targets, but the fitted network predicts"
-                f" {self.n_outputs_}: warm_start and partial_fit cannot change the network."
-            )
-        self._check_allowed(encoded, "y")
-        return encoded
-
-    def _encode_validation(self, y: Any, n_targets: int, dtype: Any) -> Array:
-        encoded = np.ascontiguousarray(y.reshape(len(y), -1), dtype=dtype)
-        if encoded.shape[1] != n_targets:
-            raise ValueError(f"y_val has {encoded.shape[1]} targets, y has {n_targets}.")
-        self._check_allowed(encoded, "y_val")
-        return encoded
-
-    def _check_allowed(self, y: Array, name: str) -> None:
-        loss = self._loss()
-        if not loss.allows(y):
-            raise ValueError(
-                f"loss={self.loss!r} is for targets that are {loss.targets}; {name} lies between"
-                f" {y.min()!r} and {y.max()!r}. Choose another loss, such as 'squared_error'."
-            )
-
-    def _strata(self, y: Array, n_held_out: int) -> Array | None:
-        return None
 
     def _validation_score(self, z: Array, y: Array, sample_weight: Array | None) -> float:
         predictions = self._loss().inverse_link(z)

@@ -118,8 +118,8 @@ class ClassTargets:
 
 
 def loss_of_classes(choice: str | ProbabilisticLoss) -> ProbabilisticLoss:
-    """Return the loss of a classifier by name, or an instance as it is."""
-    return LogLoss() if isinstance(choice, str) else choice
+    """Return the loss that gives a classifier its link: an instance as it is, else the cross-entropy."""
+    return choice if isinstance(choice, ProbabilisticLoss) else LogLoss()
 
 
 def class_weights(class_weight: Any, y: Array, sample_weight: Array | None) -> Array:

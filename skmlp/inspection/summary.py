@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import html
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
+from skmlp.inspection.tables import Table
 from skmlp.network.layers import Layer, Nonlinearity
 
 HEADER = ("layer", "output", "parameters", "memory")
 
 
-@dataclass(frozen=True)
-class Summary:
+@dataclass(frozen=True, repr=False)
+class Summary(Table):
     """The layers of a network, their shapes, numbers of parameters and memory.
 
     It prints as text and shows as HTML in a notebook.
@@ -40,36 +41,11 @@ class Summary:
         """The memory of all parameters."""
         return sum(row[3] for row in self.rows)
 
-    def _cells(self) -> list[tuple[str, ...]]:
-        rows = [(name, str(shape), f"{n:,}", in_units(size)) for name, shape, n, size in self.rows]
-        return [*rows, ("total", "", f"{self.n_parameters:,}", in_units(self.n_bytes))]
-
-    def __str__(self) -> str:
-        rows = [HEADER, *self._cells()]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
-            for row in rows
+    def _lines(self) -> tuple[Sequence[str], list[Sequence[str]], Sequence[str]]:
+        rows: list[Sequence[str]] = [
+            (name, str(shape), f"{n:,}", in_units(size)) for name, shape, n, size in self.rows
         ]
-        rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-        return "\n".join([self.title, rule, lines[0], rule, *lines[1:-1], rule, lines[-1]])
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_html_(self) -> str:
-        def line(cells: tuple[str, ...], tag: str) -> str:
-            first, *others = (html.escape(cell) for cell in cells)
-            right = "".join(f'<{tag} style="text-align: right">{cell}</{tag}>' for cell in others)
-            return f'<tr><{tag} style="text-align: left">{first}</{tag}>{right}</tr>'
-
-        *body, total = self._cells()
-        return (
-            f"<table><caption>{html.escape(self.title)}</caption>"
-            f"<thead>{line(HEADER, 'th')}</thead>"
-            f"<tbody>{''.join(line(cells, 'td') for cells in body)}</tbody>"
-            f"<tfoot>{line(total, 'th')}</tfoot></table>"
-        )
+        return HEADER, rows, ("total", "", f"{self.n_parameters:,}", in_units(self.n_bytes))
 
 
 def summary(estimator: Any) -> Summary:

@@ -30,6 +30,8 @@ class Loss(ABC):
     """The name of the inverse link, published as ``out_activation_``."""
     targets: ClassVar[str] = "finite numbers"
     """The targets the loss is defined for, in words."""
+    takes_scaled_targets: ClassVar[bool] = True
+    """Whether targets may be brought to mean 0 and variance 1, and predictions back."""
 
     @abstractmethod
     def value(self, z: Array, y: Array) -> Array:
@@ -52,6 +54,17 @@ class Loss(ABC):
     def inverse_link(self, z: Array) -> Array:
         """Return the predictions (means, probabilities) that belong to raw scores ``z``."""
         return z
+
+    def n_scores(self, n_targets: int) -> int:
+        """Return how many raw scores the loss needs for so many targets: one each, unless it says more."""
+        return n_targets
+
+    def held(self, z: Array, y: Array) -> Loss:
+        """Return the loss whose value at ``z`` has `gradient` as its slope.
+
+        That is the loss itself, unless it has factors which count as constants where they stand.
+        """
+        return self
 
     def allows(self, y: Array) -> bool:
         """Return whether the loss is defined for all of the targets ``y``."""
@@ -89,6 +102,7 @@ class Poisson(Loss):
 
     name: ClassVar[str] = "poisson"
     link: ClassVar[str] = "exp"
+    takes_scaled_targets: ClassVar[bool] = False
     targets: ClassVar[str] = "counts or rates: not negative"
 
     def value(self, z: Array, y: Array) -> Array:
@@ -183,6 +197,7 @@ class Gamma(Loss):
 
     name: ClassVar[str] = "gamma"
     link: ClassVar[str] = "exp"
+    takes_scaled_targets: ClassVar[bool] = False
     targets: ClassVar[str] = "positive"
 
     def value(self, z: Array, y: Array) -> Array:
@@ -204,6 +219,8 @@ class Gamma(Loss):
 @dataclass(frozen=True)
 class ProbabilisticLoss(Loss):
     """A loss whose inverse link gives probabilities, and exact logarithms of them."""
+
+    takes_scaled_targets: ClassVar[bool] = False
 
     @abstractmethod
     def log_inverse_link(self, z: Array) -> Array:
@@ -280,8 +297,7 @@ class MulticlassLoss(ProbabilisticLoss):
     def log_inverse_link(self, z: Array) -> Array:
         log_p = np.empty_like(z)
         for scores, log_p_group in zip(self.groups(z), self.groups(log_p), strict=True):
-            np.subtract(scores, maximum(scores), out=log_p_group)
-            np.subtract(log_p_group, np.log(total(np.exp(log_p_group))), out=log_p_group)
+            log_softmax(scores, out=log_p_group)
         return log_p
 
     def mixture(self, z: Array) -> Array:
@@ -289,9 +305,7 @@ class MulticlassLoss(ProbabilisticLoss):
 
     def _softmax(self, z: Array, out: Array) -> None:
         for scores, p in zip(self.groups(z), self.groups(out), strict=True):
-            np.subtract(scores, maximum(scores), out=p)
-            np.exp(p, out=p)
-            np.divide(p, total(p), out=p)
+            softmax(scores, out=p)
 
     def allows(self, y: Array) -> bool:
         sums = [np.add.reduce(group, axis=-1) for group in self.groups(y)]
@@ -443,6 +457,19 @@ def focal_slope(log_p: Array, gamma: float) -> Array:
     """Return d focal / d log p = -(1 - p)^gamma (1 - gamma p log p / (1 - p)), finite up to p = 1."""
     # exprel is (exp(x) - 1) / x.
     return np.asarray(-((-np.expm1(log_p)) ** gamma) * (1 + gamma * np.exp(log_p) / exprel(log_p)))
+
+
+def softmax(z: Array, out: Array) -> None:
+    """Write exp(z) over its sum over the last axis into ``out``."""
+    np.subtract(z, maximum(z), out=out)
+    np.exp(out, out=out)
+    np.divide(out, total(out), out=out)
+
+
+def log_softmax(z: Array, out: Array) -> None:
+    """Write the logarithm of the softmax over the last axis into ``out``."""
+    np.subtract(z, maximum(z), out=out)
+    np.subtract(out, np.log(total(np.exp(out))), out=out)
 
 
 def maximum(z: Array) -> Array:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -151,6 +152,42 @@ class Objective:
             loss = loss / self.loss.reported_divisor(losses.shape[-1])
         squares = np.add.reduce(norms[..., 0], axis=1)
         return np.asarray(loss + (0.5 * self.alpha[:, np.newaxis] * squares / total)[..., 0])
+
+    def values(
+        self,
+        theta: Array,
+        X: Any,
+        y: Array,
+        weights: Array | None,
+        *,
+        cost: Callable[[Array, Array], Array] | None = None,
+        reported: bool = False,
+    ) -> Array:
+        """Return E of L candidates for one network, shape (L,), computed as in prediction.
+
+        Parameters
+        ----------
+        theta : array of shape (L, P)
+            Their parameters.
+        X : array or sparse matrix of shape (n, m)
+        y : array of shape (n, q)
+        weights : array of shape (n,), or None
+        cost : callable, default=None
+            From parameters (L, P) and raw scores (L, n, q) to what takes the place of the mean loss, (L,).
+        reported : bool, default=False
+            As in `value`.
+        """
+        z = self.network.output(self.network.layout.view(theta).layers, X)
+        total = y.shape[0] if weights is None else weights.sum()
+        if cost is not None:
+            mean = cost(theta, z)
+        else:
+            losses = self.losses(z, np.broadcast_to(y, (len(z), *y.shape)), weights)
+            mean = np.add.reduce(losses, axis=(1, 2)) / total
+            mean = mean / (self.loss.reported_divisor(y.shape[1]) if reported else 1)
+        penalised = theta[:, : self.network.layout.n_penalised]
+        squares = np.einsum("lp,lp->l", penalised, penalised)
+        return np.asarray(mean + 0.5 * self.alpha * squares / total)
 
     def _traces_for(self, x: Block, like: Array) -> list[Trace]:
         n_networks, n = x.shape[:2]

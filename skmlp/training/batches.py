@@ -25,7 +25,7 @@ class Batch(NamedTuple):
     weights : array of shape (K, n), or None
     total : array of shape () or (K, 1)
         The weight of the batch.
-    scores : array of shape (K, n, q)
+    scores : array of shape (K, n, n_scores)
         Room for the raw scores of the rows.
     """
 
@@ -74,6 +74,8 @@ class Batches:
     rows : sequence of K index arrays
         The rows that each network is trained on.
     batch_size : int
+    n_scores : int, default=n_outputs
+        Raw scores per row.
     """
 
     def __init__(
@@ -83,9 +85,11 @@ class Batches:
         sample_weight: Array | None,
         rows: Sequence[Array],
         batch_size: int,
+        n_scores: int | None = None,
     ) -> None:
         self.X, self.y, self.sample_weight = X, y, sample_weight
         self.batch_size = batch_size
+        self.n_scores = n_scores or y.shape[1]
         self.n_rows = np.array([len(r) for r in rows])
         starts = np.arange(0, self.n_rows.max(), batch_size)
         self.counts = np.clip(self.n_rows - starts[:, np.newaxis], 0, batch_size)
@@ -105,7 +109,7 @@ class Batches:
     def keep(self, networks: Array) -> Batches:
         """Return the batches of some of the networks, given as a boolean mask over K."""
         rows = [order[:n] for order, n in zip(self.order[networks], self.n_rows[networks], strict=True)]
-        return Batches(self.X, self.y, self.sample_weight, rows, self.batch_size)
+        return Batches(self.X, self.y, self.sample_weight, rows, self.batch_size, self.n_scores)
 
     def shuffle(self, random_states: Sequence[np.random.RandomState]) -> None:
         """Shuffle the present order of each network by its own random stream."""
@@ -128,7 +132,7 @@ class Batches:
         self._chunk = min(batches_per_chunk * self.batch_size, self.order.shape[1])
         shape = (n_networks, self._chunk)
         self._y = np.empty_like(self.y, shape=(*shape, self.y.shape[1]))
-        self._scores = np.empty_like(self._y)
+        self._scores = np.empty_like(self.y, shape=(*shape, self.n_scores))
         self._weights = np.empty_like(self.y, shape=shape) if self._weighted else None
         if not self._sparse:
             self._x = np.empty_like(self.X, shape=(*shape, self.X.shape[1]), order="C")

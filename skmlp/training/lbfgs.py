@@ -9,12 +9,9 @@ from scipy.optimize import minimize
 
 from skmlp.network.arrays import Array, Block, SparseBlock
 from skmlp.network.objective import Objective
-from skmlp.training.result import Epoch, Monitor, TrainingResult
+from skmlp.training.one_by_one import Run, train_one_by_one
+from skmlp.training.result import Monitor, TrainingResult
 from skmlp.training.stopping import StopReason
-
-
-class _StopTrainingError(Exception):
-    """Leaves scipy's loop when a monitor asks to stop."""
 
 
 def train_lbfgs(
@@ -48,87 +45,74 @@ def train_lbfgs(
     """
     block: Block = X[np.newaxis] if isinstance(X, np.ndarray) else SparseBlock([X])
     weights = None if sample_weight is None else sample_weight[np.newaxis]
-    result = TrainingResult(theta.copy(), [], [], [], [], [], [])
-    ended: StopReason | None = None  # what has ended all training
-    for k in range(len(theta)):
-        network = np.arange(len(theta)) == k
-        run = _Run(objective.keep(network), theta[network], block, y[np.newaxis], weights, k)
-        if ended is None:
-            run.minimize(max_iter, max_fun, float(tol[k]), monitor or Monitor())
-            ended = run.reason if run.reason in (StopReason.CALLBACK, StopReason.INTERRUPTED) else None
-        else:
-            run.reason = ended
-        result.theta[k] = run.theta
-        result.losses.append(run.loss)
-        result.loss_curves.append(run.losses)
-        result.score_curves.append([])
-        result.validation_losses.append([])
-        result.reasons.append(run.reason)
-        result.messages.append(run.message)
-    return result
+    networks = np.eye(len(theta), dtype=bool)
+    return train_one_by_one(
+        LBFGS(
+            objective.keep(network),
+            theta[k],
+            (block, y[np.newaxis], weights),
+            k,
+            monitor,
+            max_iter=max_iter,
+            max_fun=max_fun,
+            tol=float(tol[k]),
+        )
+        for k, network in enumerate(networks)
+    )
 
 
-class _Run:
-    """One network's descent, remembered so that it can be left at any iteration."""
+class LBFGS(Run):
+    """One network's descent by scipy."""
 
     def __init__(
         self,
         objective: Objective,
         theta: Array,
-        x: Block,
-        y: Array,
-        weights: Array | None,
+        samples: tuple[Block, Array, Array | None],
         network: int,
+        monitor: Monitor | None,
+        *,
+        max_iter: int,
+        max_fun: int,
+        tol: float,
     ) -> None:
-        self.objective, self.x, self.y, self.weights = objective, x, y, weights
-        self.network = network
-        self.theta = theta[0].copy()
-        self.losses: list[float] = []
-        self.loss = np.inf
-        self.reason, self.message = StopReason.INTERRUPTED, ""
+        super().__init__(theta, network, monitor)
+        self.objective, self.samples = objective, samples
+        self.max_iter, self.max_fun, self.tol = max_iter, max_fun, tol
         layout = objective.network.layout
-        self._parameters = layout.view(np.empty_like(theta))
-        self._gradient = layout.view(np.empty_like(theta))
-
-    def minimize(self, max_iter: int, max_fun: int, tol: float, monitor: Monitor) -> None:
-        self.monitor = monitor
+        self._parameters = layout.view(theta[np.newaxis].copy())
+        self._gradient = layout.view(np.empty_like(theta)[np.newaxis])
         self._begun = -1
+
+    def minimize(self) -> StopReason:
         # scipy's default, 1e7 eps of float64, lies below the resolution of float32.
         ftol = max(1e7 * np.finfo(np.float64).eps, 10 * float(np.finfo(self.theta.dtype).eps))
-        options = {"maxfun": max_fun, "maxiter": max_iter, "gtol": tol, "ftol": ftol}
-        try:
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                found = minimize(
-                    self._value_and_gradient,
-                    self.theta.astype(float),
-                    method="L-BFGS-B",
-                    jac=True,
-                    callback=self._end_of_iteration,
-                    options=options,
-                )
-        except KeyboardInterrupt:
-            self.reason = StopReason.INTERRUPTED
-        except _StopTrainingError:
-            self.reason = StopReason.CALLBACK
-        else:
-            self.theta[...], self.loss = found.x, float(found.fun)
-            self.message = str(found.message)
-            self.reason = self._reason(found, max_iter)
+        found = minimize(
+            self._value_and_gradient,
+            self.theta.astype(float),
+            method="L-BFGS-B",
+            jac=True,
+            callback=self._end_of_iteration,
+            options={"maxfun": self.max_fun, "maxiter": self.max_iter, "gtol": self.tol, "ftol": ftol},
+        )
+        self.theta[...], self.loss = found.x, float(found.fun)
+        self.message = str(found.message)
+        return self._reason(found)
 
-    def _reason(self, found: Any, max_iter: int) -> StopReason:
+    def _reason(self, found: Any) -> StopReason:
         if not (np.isfinite(found.fun) and np.isfinite(found.x).all()):
             return StopReason.DIVERGED
         if found.status == 0:
             return StopReason.CONVERGED
-        return StopReason.MAX_ITER if found.nit >= max_iter else StopReason.FAILED
+        return StopReason.MAX_ITER if found.nit >= self.max_iter else StopReason.FAILED
 
     def _value_and_gradient(self, theta: Array) -> tuple[float, Array]:
         if self._begun < len(self.losses):  # the first evaluation of an iteration
             self._begun = len(self.losses)
-            self.monitor.begin(self._begun)
+            self.begin_iteration()
         self._parameters.flat[0] = theta
         value = self.objective.value_and_gradient(
-            self._parameters, self.x, self.y, self.weights, self._gradient, reported=True
+            self._parameters, *self.samples, self._gradient, reported=True
         )
         self._last_theta, self._last_value = theta.copy(), float(value[0])
         return self._last_value, self._gradient.flat[0].astype(float)
@@ -138,9 +122,4 @@ class _Run:
         value = self._last_value
         if not np.array_equal(theta, self._last_theta):
             value, _ = self._value_and_gradient(theta)
-        self.losses.append(value)
-        self.loss = value
-        index = len(self.losses) - 1
-        epoch = Epoch(index, np.array([self.network]), self.theta[np.newaxis], np.array([value]))
-        if self.monitor.end(epoch):
-            raise _StopTrainingError
+        self.end_iteration(value)

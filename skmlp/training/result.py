@@ -89,6 +89,8 @@ class TrainingResult:
         The solver's own words, empty if it has none.
     state : State or None
         From which training can go on.
+    rate_curves : list of K lists, or None
+        The learning rate of the last step of each epoch; None from a solver that has none.
     """
 
     theta: Array
@@ -99,6 +101,7 @@ class TrainingResult:
     reasons: list[StopReason]
     messages: list[str]
     state: State | None = None
+    rate_curves: list[list[float]] | None = None
 
     def trained(self) -> list[int]:
         """Return the networks whose turn has come; all, if it has come for none."""

@@ -89,6 +89,7 @@ class StochasticSolver:
         self._loss_curves: list[list[float]] = [[] for _ in range(n_networks)]
         self._score_curves: list[list[float]] = [[] for _ in range(n_networks)]
         self._validation_losses: list[list[float]] = [[] for _ in range(n_networks)]
+        self._rate_curves: list[list[float]] = [[] for _ in range(n_networks)]
         self._reasons = [StopReason.MAX_ITER] * n_networks
         self._bind(state)
         whole = self.objective, self.batches, self.random_states
@@ -112,6 +113,7 @@ class StochasticSolver:
             reasons=self._reasons,
             messages=[""] * n_networks,
             state=self._all,
+            rate_curves=self._rate_curves,
         )
 
     def _bind(self, state: State) -> None:
@@ -161,6 +163,9 @@ class StochasticSolver:
                     optimizer.update(theta, slope, moments, constants)
             losses = chunk.sum_by_batch(objective.losses(chunk.scores, chunk.y, chunk.weights))
             values.append(objective.value(losses, norms[first:step], chunk.totals, reported=True))
+        last_rate = self._state.rate * (factors[-1] if factors else 1)
+        for network, value in zip(self._networks, last_rate.tolist(), strict=True):
+            self._rate_curves[network].append(value)
         self._state.step += len(counts)
         self._state.samples_seen += self.batches.n_rows
         # Each network's values lie together: their sum then has the same bits in a stack as alone.

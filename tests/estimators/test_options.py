@@ -332,6 +332,8 @@ AFTERWARDS = {
     "max_time": 1.0,
     "loss": "anything",
     "quantile": 0.3,
+    "population_size": 2,
+    "n_restarts": 1,
 }
 
 

@@ -1,5 +1,6 @@
 """Every constructor parameter: what it refuses, that it matters, and that it is documented."""
 
+import dataclasses
 import inspect
 import re
 
@@ -8,7 +9,7 @@ import pytest
 import sklearn.neural_network
 from sklearn.base import clone
 
-from skmlp import MLPClassifier, MLPRegressor
+from skmlp import MixtureDensityRegressor, MLPClassifier, MLPRegressor
 from skmlp.estimators.parameters import PARAMETERS
 from skmlp.network.activations import ACTIVATIONS, LeakyReLU
 from skmlp.network.initializers import INITIALIZERS, TruncatedNormal
@@ -22,7 +23,8 @@ from .state import stays_as_it_was
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-CLASSES = [MLPClassifier, MLPRegressor]
+CLASSES = [MLPClassifier, MLPRegressor, MixtureDensityRegressor]
+PEERS = [MLPClassifier, MLPRegressor]
 TASK = TASKS["regression"]
 SMALL = {"hidden_layer_sizes": (5,), "max_iter": 3}
 
@@ -64,6 +66,11 @@ WRONG = {
     "n_members": [0, -1, 2.0, "3", None, True],
     "max_time": [0, -1, np.nan, np.inf, "1", True],
     "quantile": [0, 1, -0.1, 1.5, np.nan, "0.5", True],
+    "population_size": [0, 1, 2.5, "all", None, True],
+    "n_restarts": [-1, 0.5, np.inf, "1", None, True],
+    "n_components": [0, -1, 1.5, "3", None, True],
+    "min_scale": [0, -0.1, np.nan, np.inf, "0.1", None],
+    "beta": [-0.1, 1.1, np.nan, "0.5", None],
 }
 """Wrong types, and values just outside of the range."""
 
@@ -105,6 +112,11 @@ RIGHT = {
     "n_members": [1, 2, np.int64(2)],
     "max_time": [None, 100, np.float32(100)],
     "quantile": [0.1, np.float32(0.5)],
+    "population_size": ["auto", 2, np.int64(10)],
+    "n_restarts": [0, np.int64(3)],
+    "n_components": [1, np.int64(4)],
+    "min_scale": [1e-6, 0.5, np.float32(0.1)],
+    "beta": [0, 1, 0.5],
 }
 
 
@@ -119,6 +131,8 @@ def cases(table):
 
 def task_for(name):
     """Return a task whose estimator has the parameter."""
+    if name in ("n_components", "min_scale", "beta"):
+        return dataclasses.replace(TASK, cls=MixtureDensityRegressor)
     return TASKS["multiclass"] if name == "class_weight" else TASK
 
 
@@ -223,6 +237,11 @@ MATTERS = {
     "n_members": ({"n_members": 2}, {"n_members": 3}),
     "max_time": ({"max_time": 100}, {"max_time": 1e-9}),
     "quantile": ({"loss": "quantile", "quantile": 0.5}, {"quantile": 0.9}),
+    "population_size": ({"solver": "es", "population_size": "auto"}, {"population_size": 8}),
+    "n_restarts": ({"solver": "es", "n_restarts": 0, "tol": 100, "max_iter": 300}, {"n_restarts": 1}),
+    "n_components": ({"n_components": 2}, {"n_components": 3}),
+    "min_scale": ({"min_scale": 0.03}, {"min_scale": 0.05}),
+    "beta": ({"beta": 0}, {"beta": 0.5}),
 }
 """Parameters of a first fit, and what to change for a second one that must end elsewhere."""
 
@@ -298,11 +317,13 @@ MORE = {
     "scoring": None,
     "n_members": 1,
     "max_time": None,
+    "population_size": "auto",
+    "n_restarts": 3,
 }
 """What both classes have beyond scikit-learn."""
 
 
-@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize("cls", PEERS)
 def test_signatures_are_those_of_scikit_learn(cls):
     """Then come more, which do nothing by default; scikit-learn before 1.7 has no loss."""
     ours = inspect.signature(cls).parameters
@@ -325,17 +346,22 @@ def test_docstrings_describe_every_parameter_with_its_default(cls):
         assert re.search(pattern, section, flags=re.MULTILINE), name
 
 
+def standardized(cls):
+    """Return what makes an estimator scale its data, unless it always does."""
+    return {} if cls is MixtureDensityRegressor else {"standardize": True}
+
+
 @pytest.mark.parametrize("cls", CLASSES)
 def test_docstrings_describe_every_fitted_attribute(cls):
     task = TASKS["multiclass"]
-    model = cls(**SMALL, normalization="batch", standardize=True).fit(task.X, task.y)
+    model = cls(**SMALL, normalization="batch").set_params(**standardized(cls)).fit(task.X, task.y)
     section = cls.__doc__.split("Attributes\n")[1].split("See Also\n")[0]
     documented = set(re.findall(r"^(\w+_) : ", section, flags=re.MULTILINE))
     published = {name for name in vars(model) if name.endswith("_") and not name.startswith("_")}
     assert published | {"feature_names_in_", "members_"} == documented
 
 
-@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize("cls", PEERS)
 def test_fitted_attributes_are_those_of_scikit_learn(cls):
     task = TASKS["multiclass"]
     for parameters in ({}, {"early_stopping": True}, {"solver": "lbfgs"}):

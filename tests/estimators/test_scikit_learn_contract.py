@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skmlp import MLPClassifier, MLPRegressor
+from skmlp import MixtureDensityRegressor, MLPClassifier, MLPRegressor
 from skmlp.network.losses import Focal, LogLoss
 
 from .data import TASKS
@@ -77,6 +77,7 @@ CONFIGURATIONS = [
     {"solver": "lbfgs", "alpha": 10, "n_members": 2, "standardize": True},
     {"early_stopping": True, "validation_fraction": 0.3, "scoring": "loss", "standardize": True},
 ]
+PEERS = (MLPClassifier, MLPRegressor)
 OF_ONE_CLASS = {
     MLPClassifier: [
         {"loss": Focal(gamma=1)},
@@ -87,6 +88,13 @@ OF_ONE_CLASS = {
         {"loss": "huber"},
         {"loss": "quantile", "quantile": 0.6},
         {"loss": "absolute_error"},
+        {"solver": "lm", "alpha": 1, "hidden_layer_sizes": (5,)},
+        {"solver": "es", "alpha": 1, "hidden_layer_sizes": (3,)},
+    ],
+    MixtureDensityRegressor: [
+        {},
+        {"n_components": 1, "solver": "lbfgs", "alpha": 100},
+        {"beta": 0.5, "n_members": 2, "learning_rate_init": 0.01},
     ],
 }
 
@@ -108,8 +116,8 @@ def expected_failed_checks(estimator):
 
 ESTIMATORS = [
     cls(max_iter=100, random_state=0, **configuration)
-    for cls in (MLPClassifier, MLPRegressor)
-    for configuration in CONFIGURATIONS + OF_ONE_CLASS[cls]
+    for cls, of_one_class in OF_ONE_CLASS.items()
+    for configuration in (CONFIGURATIONS if cls in PEERS else []) + of_one_class
 ]
 
 

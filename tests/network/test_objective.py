@@ -439,3 +439,89 @@ def test_penalty_reaches_every_block_of_a_large_buffer():
     expected = ALPHA[:, np.newaxis] * theta / 11
     expected[:, n_penalised:] = 0
     np.testing.assert_allclose(gradients[1] - gradients[0], expected, rtol=1e-9, atol=1e-9)
+
+
+# The values of many candidates for one network
+
+
+def candidates(depth=2, n_candidates=5, **options):
+    """Return a network, parameters (L, P) of candidates, and one block of samples for all."""
+    network, theta = network_and_theta(HIDDEN[depth], n_networks=n_candidates, **options)
+    return network, theta
+
+
+def own(loss):
+    """Return x (n, m), y (n, q) and weights (n,)."""
+    return [array[0] for array in data(loss, n_networks=1)]
+
+
+@EVERY_LOSS
+@EVERY_DEPTH
+@WEIGHTED
+@pytest.mark.parametrize("reported", [False, True], ids=["minimised", "reported"])
+def test_values_of_candidates_are_those_of_training(loss, depth, weighted, reported):
+    network, theta = candidates(depth)
+    x, y, weights = own(loss)
+    weights = weights if weighted else None
+    values = Objective(network, loss, ALPHA[:1]).values(theta, x, y, weights, reported=reported)
+    assert values.shape == (5,)
+    stack = [None if a is None else np.tile(a, (5, *[1] * a.ndim)) for a in (x, y, weights)]
+    expected, _ = value_and_gradient(
+        Objective(network, loss, np.repeat(ALPHA[:1], 5)), theta, *stack, reported=reported
+    )
+    np.testing.assert_allclose(values, expected, rtol=1e-12)
+
+
+@EVERY_LOSS
+def test_values_are_computed_as_in_prediction(loss):
+    """Normalisations use what they have learnt, nothing drops out, and nothing is written."""
+    network, theta = candidates(normalization=BatchNormalization(), dropout=(0.3, 0.2))
+    x, y, weights = own(loss)
+    for array in (theta, x, y, weights):
+        array.flags.writeable = False
+    values = Objective(network, loss, np.zeros(1), streams(1)).values(theta, x, y, weights)
+    z = network.output(network.layout.view(theta).layers, x)
+    expected = [weights @ naive_losses(loss, z_k, y).sum(axis=1) / weights.sum() for z_k in z]
+    np.testing.assert_allclose(values, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("make", [sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array])
+def test_values_for_sparse_rows(make):
+    network, theta = candidates()
+    x, y, weights = own(SquaredError())
+    x[x < 0.3] = 0
+    objective = Objective(network, SquaredError(), ALPHA[:1])
+    dense, by_sparse = (objective.values(theta, rows, y, weights) for rows in (x, make(x)))
+    np.testing.assert_allclose(by_sparse, dense, rtol=1e-12)
+
+
+@WEIGHTED
+def test_a_cost_takes_the_place_of_the_mean_loss(weighted):
+    network, theta = candidates()
+    x, y, weights = own(SquaredError())
+    weights = weights if weighted else None
+    calls = []
+
+    def cost(*arguments):
+        calls.append(arguments)
+        return np.arange(5.0)
+
+    values = Objective(network, SquaredError(), ALPHA[:1]).values(
+        theta, x, y, weights, cost=cost, reported=True
+    )
+    squares = (theta[:, : network.layout.n_penalised] ** 2).sum(axis=1)
+    total = len(y) if weights is None else weights.sum()
+    np.testing.assert_allclose(values, np.arange(5) + ALPHA[0] / 2 * squares / total, rtol=1e-12)
+    ((given, z),) = calls
+    assert given is theta
+    np.testing.assert_array_equal(z, network.output(network.layout.view(theta).layers, x))
+
+
+def test_values_of_float32_candidates():
+    network, theta = candidates()
+    x, y, weights = own(SquaredError())
+    exact = Objective(network, SquaredError(), ALPHA[:1]).values(theta, x, y, weights)
+    single = [array.astype(np.float32) for array in (ALPHA[:1], theta, x, y, weights)]
+    values = Objective(network, SquaredError(), single[0]).values(*single[1:])
+    assert values.dtype == np.float32
+    np.testing.assert_allclose(values, exact, rtol=1e-5)

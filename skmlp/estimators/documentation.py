@@ -1,0 +1,70 @@
+"""What the estimators have in common: their constructor and their docstrings are made from one list."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from typing import Any, TypeVar
+
+from skmlp.estimators.parameters import parameter_of
+
+ATTRIBUTES = """
+coefs_ : list of ndarray of shape (n_inputs, n_units), or (n_members, n_inputs, n_units)
+    Weights of each layer; of an ensemble, those of all members.
+intercepts_ : list of ndarray of shape (n_units,), or (n_members, n_units)
+    Biases of each layer.
+normalization_parameters_ : list of lists of ndarray of shape (n_units,), or (n_members, n_units)
+    Gain and shift of each hidden layer, and with 'batch' its running mean and variance; only with
+    ``normalization``.
+loss_ : float
+    The loss of the last epoch.
+best_loss_ : float or None
+    The lowest loss of an epoch; None with ``early_stopping``.
+loss_curve_ : list of float
+    The loss of every epoch (iteration, generation).
+learning_rate_curve_ : list of float, or None
+    The learning rate at the end of every epoch of a stochastic solver.
+validation_scores_ : list of float, or None
+    What ``scoring`` gives on the validation part after every epoch, with ``early_stopping``.
+validation_loss_curve_ : list of float, or None
+    The loss on the validation part after every epoch, without penalty.
+best_validation_score_ : float or None
+    The best of the scores; its weights are kept.
+best_iter_ : int
+    The epoch, counted from 1, of the last call whose weights are kept.
+n_iter_ : int
+    Epochs (iterations, generations) of the last call to ``fit``.
+t_ : int
+    Training samples seen.
+n_features_in_ : int
+    Number of features.
+feature_names_in_ : ndarray of shape (`n_features_in_`,)
+    Their names, if X has names that are all strings.
+members_ : list of {name}
+    The networks of an ensemble, each a fitted estimator that shares its arrays.
+n_layers_ : int
+    Number of layers, input and output included.
+"""
+"""The ``Attributes`` that all estimators have, for their docstrings."""
+
+
+def keep_parameters(estimator: Any, arguments: dict[str, Any]) -> None:
+    """Make attributes of the arguments of the constructor, given as its ``locals()``."""
+    names = [name for name in arguments if name not in ("self", "__class__")]
+    vars(estimator).update({name: arguments[name] for name in names})
+
+
+Estimator = TypeVar("Estimator", bound=type)
+
+
+def documented(cls: Estimator) -> Estimator:
+    """Fill in the docstring of a class: ``{parameters}`` by its signature, ``{attributes}`` by the list."""
+    entries = []
+    for name, argument in inspect.signature(cls).parameters.items():
+        parameter = parameter_of(cls, name)
+        meaning = textwrap.indent(inspect.cleandoc(parameter.meaning), "    ")
+        entries.append(f"{name} : {parameter.type}, default={argument.default!r}\n{meaning}\n")
+    doc = inspect.cleandoc(cls.__doc__ or "")
+    doc = doc.replace("{parameters}", "\n".join(entries).rstrip())
+    cls.__doc__ = doc.replace("{attributes}", ATTRIBUTES.format(name=cls.__name__).strip())
+    return cls

@@ -1,0 +1,259 @@
+"""Is the gradient right? Back-propagation against finite differences."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.base import clone
+
+from skmlp.estimators.choices import is_cost
+from skmlp.estimators.multilayer_perceptron import BaseMultilayerPerceptron
+from skmlp.estimators.parameters import is_number
+from skmlp.estimators.problem import Problem
+from skmlp.inspection.summary import name_of
+from skmlp.inspection.tables import Table
+from skmlp.network.arrays import Array, Block, SparseBlock
+from skmlp.network.layers import Dense
+from skmlp.network.objective import Objective, block_weight
+from skmlp.network.parameters import Parameters
+
+TOLERANCE = 1e-5
+"""The relative error up to which a gradient is right."""
+
+MOST_CHECKED = 500
+"""Of a larger array of parameters, so many are checked, drawn at random (always the same ones)."""
+
+STACK_ELEMENTS = 2**21
+"""The networks with one parameter changed are computed as stacks of about so many elements."""
+
+NAMES = {True: ("weights", "biases"), False: ("gain", "shift", "running mean", "running variance")}
+"""Of the parameter arrays of dense layers, and of normalisations."""
+
+
+class GradientError(NamedTuple):
+    """The largest error in one array of parameters, and the two gradients there."""
+
+    layer: str
+    n_parameters: int
+    n_checked: int
+    finite_difference: float
+    back_propagation: float
+    relative_error: float
+
+
+@dataclass(frozen=True, repr=False)
+class GradientCheck(Table):
+    """The largest relative error of the gradient in each array of parameters.
+
+    It prints as text and shows as HTML in a notebook.
+
+    Attributes
+    ----------
+    title : str
+    rows : list of GradientError
+        Named tuples of layer, n_parameters, n_checked, finite_difference, back_propagation and
+        relative_error.
+    """
+
+    title: str
+    rows: list[GradientError]
+
+    @property
+    def ok(self) -> bool:
+        """Whether no relative error is larger than 1e-5."""
+        return self.largest_error <= TOLERANCE
+
+    @property
+    def largest_error(self) -> float:
+        """The largest relative error of all."""
+        return max(row.relative_error for row in self.rows)
+
+    def _lines(self) -> tuple[Sequence[str], list[Sequence[str]], Sequence[str]]:
+        header = ("parameters", "checked", "finite difference", "back propagation", "relative error")
+        rows: list[Sequence[str]] = [
+            (
+                row.layer,
+                f"{row.n_checked:,} of {row.n_parameters:,}",
+                f"{row.finite_difference:.9f}",
+                f"{row.back_propagation:.9f}",
+                f"{row.relative_error:.1e}",
+            )
+            for row in self.rows
+        ]
+        verdict = "ok" if self.ok else "WRONG"
+        return header, rows, (verdict, "", "", "", f"{self.largest_error:.1e}")
+
+
+def check_gradients(
+    estimator: Any, X: Any, y: Any, sample_weight: Any = None, eps: float = 1e-6
+) -> GradientCheck:
+    """Compare the gradient by back-propagation with central differences of the loss.
+
+    Both are those of the objective that training follows, penalty included, on all samples as one batch, in
+    float64; with dropout, under one mask. They are taken at the weights of a fitted estimator, else at
+    its initial weights.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier, MLPRegressor or MixtureDensityRegressor
+        Fitted or not; it is not changed.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        The input data; some ten to some hundred samples are enough.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        The targets.
+    sample_weight : array-like of shape (n_samples,), default=None
+        How much each sample counts.
+    eps : float > 0, default=1e-6
+        By how much each parameter is changed.
+
+    Returns
+    -------
+    check : GradientCheck
+        ``check.ok`` tells whether all is right; printed, it is a table with the largest error of each
+        layer. At a kink, such as that of 'relu', the gradient may lie anywhere between the differences
+        to either side.
+
+    Raises
+    ------
+    ValueError
+        If the estimator's loss has no gradient, or ``eps`` is not positive.
+    TypeError
+        If ``estimator`` is none of this package's networks.
+
+    Notes
+    -----
+    dE/dw is about (E(w + eps) - E(w - eps)) / (2 eps) [1]_. The relative error is the difference of the two
+    gradients over the larger of them, or over what is left of it by rounding where both are tiny.
+
+    References
+    ----------
+    .. [1] Bishop, C. M. (2006). Pattern recognition and machine learning, eq. 5.69.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skmlp import MLPClassifier
+    >>> from skmlp.inspection import check_gradients
+    >>> X, y = load_iris(return_X_y=True)
+    >>> check_gradients(MLPClassifier((5,), activation="tanh", random_state=0), X, y).ok
+    True
+    """
+    if not is_number(eps, 0, low_open=True):
+        raise ValueError(f"eps={eps!r} must be a positive number, such as 1e-6.")
+    if not isinstance(estimator, BaseMultilayerPerceptron):
+        raise TypeError(
+            f"estimator={estimator!r} is not one of this package's networks; of a pipeline, pass its last"
+            " step, and X as that step sees it."
+        )
+    if is_cost(getattr(estimator, "loss", None)):
+        raise ValueError(f"loss={estimator.loss!r} has no gradient that could be checked.")
+    is_fitted = hasattr(estimator, "coefs_")
+    twin = copy.copy(estimator.members_[0]) if is_fitted else clone(estimator)
+    twin.set_params(dtype="float64", n_members=1, early_stopping=False, warm_start=False)
+    if is_fitted:
+        twin.__dict__.update(twin._fitted_choices)
+    problem = twin._prepare(X, y, sample_weight, incremental=is_fitted)
+    theta = problem.theta[0]
+    slopes = Slopes(problem, theta)
+    view = problem.network.layout.view(np.arange(len(theta))[np.newaxis])
+    rows = [slopes.error(name, indices.ravel(), eps) for name, indices in named_arrays(problem, view)]
+    where = "the fitted" if is_fitted else "initial"
+    return GradientCheck(f"{type(estimator).__name__}: the gradient at {where} weights", rows)
+
+
+def named_arrays(problem: Problem, view: Parameters) -> list[tuple[str, Array]]:
+    """Return the name and the indices of each array of parameters that is learnt by its gradient."""
+    pairs = zip(problem.network.layers, view.layers, strict=True)
+    with_parameters = [(layer, arrays) for layer, arrays in pairs if arrays]
+    return [
+        (f"{i} {name_of(layer)}: {name}", indices)
+        for i, (layer, arrays) in enumerate(with_parameters, start=1)
+        for name, indices in zip(NAMES[isinstance(layer, Dense)], arrays, strict=False)
+        if not name.startswith("running")
+    ]
+
+
+class Slopes:
+    """Both gradients of one network.
+
+    Parameters
+    ----------
+    problem : Problem
+    theta : array of shape (P,)
+        Where the gradients are taken.
+    """
+
+    def __init__(self, problem: Problem, theta: Array) -> None:
+        self.problem, self.theta = problem, theta
+        self.loss = problem.objective.loss
+        layout, out = problem.network.layout, np.empty_like(theta)[np.newaxis]
+        objective, (x, y, weights) = self._stack(1)
+        z = objective.gradient(
+            layout.view(theta[np.newaxis].copy()), x, y, weights, block_weight(y, weights), layout.view(out)
+        )
+        self.gradient = out[0]
+        losses = np.abs(self.loss.value(z, y)).sum(axis=-1)[0]
+        size = np.average(losses, weights=problem.data.sample_weight)
+        self.rounding = np.finfo(float).eps * float(size)
+        # What counts as a constant in the gradient is one for the differences too.
+        self.loss = self.loss.held(z, y)
+        self.value = float(self._values(theta[np.newaxis])[0])
+
+    def error(self, layer: str, indices: Array, eps: float) -> GradientError:
+        """Return the largest error among the parameters with ``indices``."""
+        checked = indices
+        if len(indices) > MOST_CHECKED:
+            checked = np.random.RandomState(0).choice(indices, MOST_CHECKED, replace=False)
+        higher, lower = self._changed(checked, eps), self._changed(checked, -eps)
+        difference, slope = (higher - lower) / (2 * eps), self.gradient[checked]
+        # Ten times the rounding of a value is what a difference cannot resolve.
+        floor = 10 * self.rounding / eps / TOLERANCE
+        size = np.maximum(floor, np.maximum(np.abs(difference), np.abs(slope)))
+        error = np.abs(difference - slope) / size
+        to_the_left, to_the_right = (self.value - lower) / eps, (higher - self.value) / eps
+        low, high = np.minimum(to_the_left, to_the_right), np.maximum(to_the_left, to_the_right)
+        outside = np.maximum(0, np.maximum(low - slope, slope - high)) / size
+        error = np.where(error > TOLERANCE, outside, error)
+        worst = int(np.argmax(error))
+        found = (float(values[worst]) for values in (difference, slope, error))
+        return GradientError(layer, len(indices), len(checked), *found)
+
+    def _changed(self, indices: Array, change: float) -> Array:
+        """Return E after one parameter is changed, for each of ``indices``."""
+        n_elements = self.problem.data.X.shape[0] * max(self.problem.network.widths)
+        n_stack = max(1, STACK_ELEMENTS // n_elements)
+        values = []
+        for start in range(0, len(indices), n_stack):
+            part = indices[start : start + n_stack]
+            thetas = np.tile(self.theta, (len(part), 1))
+            thetas[np.arange(len(part)), part] += change
+            values.append(self._values(thetas))
+        return np.concatenate(values)
+
+    def _values(self, thetas: Array) -> Array:
+        """Return E of networks with parameters ``thetas`` (L, P), shape (L,)."""
+        layout = self.problem.network.layout
+        objective, samples = self._stack(len(thetas))
+        out = layout.view(np.empty_like(thetas))
+        return objective.value_and_gradient(layout.view(thetas.copy()), *samples, out)
+
+    def _stack(self, n_networks: int) -> tuple[Objective, tuple[Block, Array, Array | None]]:
+        """Return the objective of so many networks, and the samples for each."""
+        data, of_problem = self.problem.data, self.problem.objective
+        # The same random numbers, and so the same dropout mask, for all.
+        streams = [np.random.Generator(np.random.SFC64(0)) for _ in range(n_networks)]
+        objective = Objective(
+            of_problem.network, self.loss, np.repeat(of_problem.alpha, n_networks), streams
+        )
+
+        def for_each(array: Array) -> Array:
+            return np.broadcast_to(array, (n_networks, *array.shape))
+
+        is_dense = isinstance(data.X, np.ndarray)
+        x = for_each(data.X) if is_dense else SparseBlock([data.X] * n_networks)
+        weights = None if data.sample_weight is None else for_each(data.sample_weight)
+        return objective, (x, for_each(data.y), weights)

@@ -1,0 +1,58 @@
+"""What the displays share: colours, and matplotlib, which is imported only when something is drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.utils.validation import check_is_fitted
+
+BLUE, ORANGE, GREEN, PINK, SKY, YELLOW, GREY = COLORS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#E69F00",
+    "#555555",
+)
+"""Colours that colour-blind readers can tell apart (Okabe & Ito 2008)."""
+
+
+def import_pyplot(caller: str) -> Any:
+    """Return ``matplotlib.pyplot``, or raise an error that says how to get it."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(f'{caller} needs matplotlib: pip install "skmlp[plot]".') from error
+    return plt
+
+
+def check_is_network(estimator: Any, attribute: str) -> None:
+    """Raise an error unless the estimator is fitted and has what a display shows."""
+    check_is_fitted(estimator)
+    if not hasattr(estimator, attribute):
+        raise TypeError(
+            f"estimator={type(estimator).__name__} has no {attribute}: pass the network itself, such as"
+            " pipeline[-1] or search.best_estimator_."
+        )
+
+
+def check_count(name: str, value: Any, lowest: int) -> None:
+    """Raise an error unless ``value`` is an int of at least ``lowest``."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < lowest:
+        raise ValueError(f"{name}={value!r} must be an int of at least {lowest}.")
+
+
+def weights_of(estimator: Any, member: int) -> tuple[list[Any], list[Any]]:
+    """Return weights and biases of each layer; of an ensemble, those of one member."""
+    check_is_network(estimator, "coefs_")
+    coefs, intercepts = estimator.coefs_, estimator.intercepts_
+    n_members = 1 if coefs[0].ndim == 2 else len(coefs[0])
+    if not -n_members <= member < n_members:
+        raise ValueError(
+            f"member={member!r}: the estimator has {n_members} member(s), counted from 0; negative"
+            " numbers count from the last."
+        )
+    if coefs[0].ndim == 2:
+        return list(coefs), list(intercepts)
+    return [coef[member] for coef in coefs], [intercept[member] for intercept in intercepts]

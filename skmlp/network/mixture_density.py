@@ -1,0 +1,222 @@
+"""The loss of a mixture density network: minus the log-likelihood of a Gaussian mixture."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from scipy.special import expit
+
+from skmlp.network.arrays import Array
+from skmlp.network.losses import Loss, check_field, log_softmax, softmax
+
+LOG_SQRT_TWO_PI = 0.5 * math.log(2 * math.pi)
+
+
+class Components(NamedTuple):
+    """The parameters of Gaussian mixtures of M components, one mixture for each leading index.
+
+    Attributes
+    ----------
+    log_weights : array of shape (..., M)
+        Logarithms of the mixing coefficients.
+    means, scales : arrays of shape (..., M, q)
+        Mean and standard deviation of each component and target.
+    """
+
+    log_weights: Array
+    means: Array
+    scales: Array
+
+    def log_normals(self, y: Array) -> Array:
+        """Return log N(y; mean_j, scale_j) of each component and target, shape (..., M, q)."""
+        e = (y[..., np.newaxis, :] - self.means) / self.scales
+        return np.negative(0.5 * (e * e) + np.log(self.scales) + LOG_SQRT_TWO_PI)
+
+    def log_densities(self, y: Array) -> Array:
+        """Return log w_j N(y; mean_j, scale_j) of each component, shape (..., M)."""
+        return np.asarray(self.log_weights + np.add.reduce(self.log_normals(y), axis=-1))
+
+
+@dataclass(frozen=True)
+class MixtureDensity(Loss):
+    """-log sum_j w_j N(y; mean_j, scale_j), minus the log-likelihood of a Gaussian mixture.
+
+    [Bishop 1994; Bishop 2006, section 5.6; docs, eq. (52) to (54)] The raw scores are M logits of the
+    mixing coefficients w (none for M = 1), M q means, and M q scores s of the standard deviations
+    min_scale + log(1 + exp(s)). Within a component, the q targets are independent.
+
+    Parameters
+    ----------
+    n_components : int >= 1, default=3
+        M.
+    min_scale : float > 0, default=0.03
+        No standard deviation falls below: without a floor the likelihood of a component that collapses
+        onto one sample grows without bound.
+    beta : float in [0, 1], default=0.0
+        Mean and scale of a component follow their gradient times scale^(2 beta): samples of small scale
+        count for less [Seitzer et al. 2022; docs, eq. (56)]. 0 is maximum likelihood; with 1 the
+        means follow the gradient of the squared error.
+    """
+
+    name: ClassVar[str] = "mixture_density"
+    link: ClassVar[str] = "gaussian_mixture"
+
+    n_components: int = 3
+    min_scale: float = 0.03
+    beta: float = 0.0
+
+    def __post_init__(self) -> None:
+        is_count = self.n_components >= 1 and self.n_components % 1 == 0
+        check_field(self, "n_components", is_count, "an integer of at least 1")
+        check_field(self, "min_scale", 0 < self.min_scale < math.inf, "positive and finite")
+        check_field(self, "beta", 0 <= self.beta <= 1, "in [0, 1]")
+
+    def n_scores(self, n_targets: int) -> int:
+        return self._n_logits + 2 * self.n_components * n_targets
+
+    @property
+    def _n_logits(self) -> int:
+        return self.n_components if self.n_components > 1 else 0
+
+    def split(self, z: Array) -> tuple[Array, Array, Array]:
+        """Return views of the logits (..., M or 0), the means and the scores of the scales (..., M, q)."""
+        first, shape = self._n_logits, (*z.shape[:-1], self.n_components, -1)
+        middle = (first + z.shape[-1]) // 2
+        return z[..., :first], z[..., first:middle].reshape(shape), z[..., middle:].reshape(shape)
+
+    def scales(self, scale_scores: Array) -> Array:
+        """Return the standard deviations that belong to their raw scores."""
+        return np.asarray(self.min_scale + np.logaddexp(0, scale_scores))
+
+    def components(self, z: Array) -> Components:
+        """Return the mixtures that raw scores ``z`` of shape (..., n, n_scores) describe."""
+        logits, means, scale_scores = self.split(z)
+        log_weights = np.zeros_like(means[..., 0])
+        if self._n_logits:
+            log_softmax(logits, out=log_weights)
+        return Components(log_weights, means, self.scales(scale_scores))
+
+    def initial_scores(self, y: Array, weights: Array | None = None) -> Array:
+        """Return raw scores from which training may start: means at quantiles of the targets.
+
+        Parameters
+        ----------
+        y : array of shape (n, q)
+        weights : array of shape (n,), default=None
+            Sample weights; None: all alike.
+
+        Returns
+        -------
+        array of shape (n_scores,)
+        """
+        probabilities = (np.arange(self.n_components) + 0.5) / self.n_components
+        scores = np.zeros(self.n_scores(y.shape[1]))
+        _, means, scale_scores = self.split(scores)
+        weights = np.ones(len(y)) if weights is None else weights
+        means[...] = weighted_quantiles(y, weights, probabilities)
+        # The means' distance and the scales together are to have the variance of y. Where the means alone
+        # have it, because values repeat, a floor keeps the first gradients small.
+        variance = np.average((y - np.average(y, axis=0, weights=weights)) ** 2, axis=0, weights=weights)
+        scales = np.sqrt(np.maximum(variance - means.var(axis=0), variance / self.n_components**2))
+        above_floor = np.maximum(scales - self.min_scale, 0.01 * self.min_scale)
+        scale_scores[...] = np.log(np.expm1(above_floor))
+        return scores
+
+    def value(self, z: Array, y: Array) -> Array:
+        log_densities = self.components(z).log_densities(y)
+        return np.negative(np.logaddexp.reduce(log_densities, axis=-1, keepdims=True))
+
+    def gradient(self, z: Array, y: Array, delta: Array) -> None:
+        logits, means, scale_scores = self.split(z)
+        scales = self.scales(scale_scores)
+        e = (means - y[..., np.newaxis, :]) / scales
+        responsibilities, factors = self._constants(logits, scales, e)
+        self.write_gradient(z, scales, e, responsibilities, factors, delta)
+
+    def held(self, z: Array, y: Array) -> Loss:
+        logits, means, scale_scores = self.split(z)
+        scales = self.scales(scale_scores)
+        e = (means - y[..., np.newaxis, :]) / scales
+        return HeldMixtureDensity(self, *self._constants(logits, scales, e))
+
+    def _constants(self, logits: Array, scales: Array, e: Array) -> tuple[Array, Array]:
+        """Return the responsibilities r_j (..., M) and r_j scale_j^(2 beta) (..., M, q)."""
+        log_shares = np.add.reduce(-0.5 * (e * e) - np.log(scales), axis=-1)
+        if self._n_logits:
+            np.add(log_shares, logits, out=log_shares)
+        responsibilities = np.empty_like(log_shares)
+        softmax(log_shares, out=responsibilities)
+        factors = responsibilities[..., np.newaxis]
+        return responsibilities, factors * scales ** (2 * self.beta) if self.beta else factors
+
+    def write_gradient(
+        self,
+        z: Array,
+        scales: Array,
+        e: Array,
+        responsibilities: Array,
+        factors: Array,
+        delta: Array,
+    ) -> None:
+        """Write the gradient for given constants into ``delta``; ``e`` is (mean - y) / scale."""
+        logits, _, scale_scores = self.split(z)
+        of_logits, of_means, of_scale_scores = self.split(delta)
+        if self._n_logits:
+            softmax(logits, out=of_logits)
+            np.subtract(of_logits, responsibilities, out=of_logits)
+        per_scale = factors / scales
+        np.multiply(per_scale, e, out=of_means)
+        # d scale / ds is the logistic function of s.
+        np.multiply(per_scale * expit(scale_scores), 1 - e * e, out=of_scale_scores)
+
+
+@dataclass(frozen=True, eq=False)
+class HeldMixtureDensity(Loss):
+    """-sum_j r_j (log w_j + scale_j^(2 beta) log N_j) with r_j and scale_j^(2 beta) held constant.
+
+    r_j is the responsibility of component j for y. Where they are those of the present scores, the slope
+    is that of `MixtureDensity` [Bishop 2006, eq. 5.154 to 5.157; docs, eq. (55)].
+
+    Parameters
+    ----------
+    density : MixtureDensity
+    responsibilities : array of shape (..., M)
+    factors : array of shape (..., M, q)
+        r_j scale_j^(2 beta).
+    """
+
+    name: ClassVar[str] = "held_mixture_density"
+
+    density: MixtureDensity
+    responsibilities: Array
+    factors: Array
+
+    def value(self, z: Array, y: Array) -> Array:
+        components = self.density.components(z)
+        of_weights = np.add.reduce(self.responsibilities * components.log_weights, axis=-1)
+        of_normals = np.add.reduce(self.factors * components.log_normals(y), axis=(-2, -1))
+        return np.asarray(np.negative(of_weights + of_normals)[..., np.newaxis])
+
+    def gradient(self, z: Array, y: Array, delta: Array) -> None:
+        _, means, scale_scores = self.density.split(z)
+        scales = self.density.scales(scale_scores)
+        e = (means - y[..., np.newaxis, :]) / scales
+        self.density.write_gradient(z, scales, e, self.responsibilities, self.factors, delta)
+
+
+def weighted_quantiles(y: Array, weights: Array, probabilities: Array) -> Array:
+    """Return quantiles of each column of ``y`` (n, q), shape (n_probabilities, q).
+
+    The quantile is the first value that has the share p of the weights at or below it: repeated rows and
+    weighted rows have the same.
+    """
+    order = np.argsort(y, axis=0)
+    cumulated = np.cumsum(weights[order], axis=0)
+    rows = [
+        np.searchsorted(column, probabilities * column[-1]).clip(max=len(y) - 1) for column in cumulated.T
+    ]
+    index = np.take_along_axis(order, np.stack(rows, axis=1), axis=0)
+    return np.take_along_axis(y, index, axis=0)
