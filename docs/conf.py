@@ -2,8 +2,10 @@
 
 import logging
 
+import matplotlib.pyplot as plt
 from docutils import nodes
 from docutils.utils.math import latex2mathml
+from sphinx_gallery.sorting import ExplicitOrder
 
 import skmlp
 
@@ -18,8 +20,9 @@ extensions = [
     "sphinx.ext.autosummary",
     "numpydoc",
     "matplotlib.sphinxext.plot_directive",
+    "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "examples"]
 templates_path = ["_templates"]
 
 myst_enable_extensions = ["dollarmath"]
@@ -40,6 +43,31 @@ plot_formats = ["svg"]
 plot_html_show_formats = False
 plot_html_show_source_link = False
 plot_include_source = False
+
+# The gallery: the scripts in examples/ run when the pages are built, and become pages in gallery/.
+plt.style.use("user_guide/figures/skmlp.mplstyle")
+EXAMPLES = [
+    "xor",
+    "by_hand",
+    "order_of_updates",
+    "one_sample_at_a_time",
+    "two_class_toy",
+    "sine_regression",
+    "inverse_problem",
+]
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "gallery",
+    "within_subsection_order": ExplicitOrder([*(f"plot_{name}.py" for name in EXAMPLES), "*"]),
+    "reset_modules": (),  # keeps the style
+    "matplotlib_animations": True,
+    "image_srcset": ["2x"],
+    "capture_repr": (),
+    "download_all_examples": False,
+    "write_computation_times": False,
+    "show_signature": False,
+    "remove_config_comments": True,
+}
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"skmlp {version}"
