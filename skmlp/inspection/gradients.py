@@ -157,9 +157,8 @@ def check_gradients(
     if is_fitted:
         twin.__dict__.update(twin._fitted_choices)
     problem = twin._prepare(X, y, sample_weight, incremental=is_fitted)
-    theta = problem.theta[0]
-    slopes = Slopes(problem, theta)
-    view = problem.network.layout.view(np.arange(len(theta))[np.newaxis])
+    slopes = Slopes(problem, problem.theta[0])
+    view = problem.network.layout.view(np.arange(problem.theta.shape[1])[np.newaxis])
     rows = [slopes.error(name, indices.ravel(), eps) for name, indices in named_arrays(problem, view)]
     where = "the fitted" if is_fitted else "initial"
     return GradientCheck(f"{type(estimator).__name__}: the gradient at {where} weights", rows)
@@ -214,6 +213,7 @@ class Slopes:
         floor = 10 * self.rounding / eps / TOLERANCE
         size = np.maximum(floor, np.maximum(np.abs(difference), np.abs(slope)))
         error = np.abs(difference - slope) / size
+        # At a kink, any slope between those to either side is right.
         to_the_left, to_the_right = (self.value - lower) / eps, (higher - self.value) / eps
         low, high = np.minimum(to_the_left, to_the_right), np.maximum(to_the_left, to_the_right)
         outside = np.maximum(0, np.maximum(low - slope, slope - high)) / size

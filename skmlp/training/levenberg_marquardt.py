@@ -19,7 +19,7 @@ JACOBIAN_ELEMENTS = 2**20
 MEMORY_LIMIT = 2**30
 """Most bytes that the normal equations of one network may take."""
 
-FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 1e-3, 1e-20, 1e10
+FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 1.0, 1e-20, 1e10
 """Of the damping, in units of the largest diagonal element of the first matrix."""
 
 RAISE, LOWER = 2.0, 5.0

@@ -136,8 +136,8 @@ def test_equations_do_not_depend_on_container_and_blocks(make, weights, elements
 @EVERY_CONTAINER
 @WEIGHTED
 @pytest.mark.parametrize("n_outputs", [1, Q])
-def test_linear_network_solves_ridge_regression_at_once(make, weights, n_outputs):
-    """The loss is quadratic: the first step all but ends there, the next ones remove its damping."""
+def test_linear_network_solves_ridge_regression_in_a_few_steps(make, weights, n_outputs):
+    """The loss is quadratic: what keeps a step from ending in the minimum is its damping alone."""
     problem = Problem(hidden=(), n_outputs=n_outputs)
     roots = np.sqrt(np.ones(N) if weights is None else weights)[:, np.newaxis]
     penalty = np.sqrt(ALPHA) * np.eye(M, M + 1)
@@ -147,9 +147,15 @@ def test_linear_network_solves_ridge_regression_at_once(make, weights, n_outputs
     )
     result = problem.run(make(X), weights, tol=1e-13)
     ((W, b),) = weights_and_biases(problem.network, result.theta[0])
-    np.testing.assert_allclose(np.vstack([W, b]), expected[0], rtol=0, atol=1e-10)
+    np.testing.assert_allclose(np.vstack([W, b]), expected[0], rtol=0, atol=1e-5)
+    # Training ends where a step lowers the loss by less than 2.2e-9 of it.
+    best = np.zeros_like(result.theta)
+    ((W, b),) = weights_and_biases(problem.network, best[0])
+    W[...], b[...] = expected[0][:-1], expected[0][-1]
+    found, least = problem.objective.values(np.concatenate([result.theta, best]), X, problem.y, weights)
+    assert least * (1 - 1e-12) <= found <= least * (1 + 2.3e-9)
     assert result.reasons == [StopReason.CONVERGED]
-    assert len(result.loss_curves[0]) <= 6
+    assert len(result.loss_curves[0]) <= 10
 
 
 @EVERY_NETWORK
