@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 
 from skmlp.network.arrays import Array, Block, SparseBlock
 from skmlp.network.objective import Objective
-from skmlp.training.one_by_one import Run, train_one_by_one
+from skmlp.training.one_by_one import Descent, descend
 from skmlp.training.result import Monitor, TrainingResult
 from skmlp.training.stopping import StopReason
 
@@ -43,57 +43,42 @@ def train_lbfgs(
     monitor : Monitor, default=None
         Is told of each iteration and can stop training.
     """
-    block: Block = X[np.newaxis] if isinstance(X, np.ndarray) else SparseBlock([X])
-    weights = None if sample_weight is None else sample_weight[np.newaxis]
-    networks = np.eye(len(theta), dtype=bool)
-    return train_one_by_one(
-        LBFGS(
-            objective.keep(network),
-            theta[k],
-            (block, y[np.newaxis], weights),
-            k,
-            monitor,
-            max_iter=max_iter,
-            max_fun=max_fun,
-            tol=float(tol[k]),
-        )
-        for k, network in enumerate(networks)
+    return descend(
+        LBFGS,
+        objective,
+        theta,
+        (X, y, sample_weight),
+        max_iter=max_iter,
+        max_fun=max_fun,
+        tol=tol,
+        monitor=monitor,
     )
 
 
-class LBFGS(Run):
+class LBFGS(Descent):
     """One network's descent by scipy."""
 
-    def __init__(
-        self,
-        objective: Objective,
-        theta: Array,
-        samples: tuple[Block, Array, Array | None],
-        network: int,
-        monitor: Monitor | None,
-        *,
-        max_iter: int,
-        max_fun: int,
-        tol: float,
-    ) -> None:
-        super().__init__(theta, network, monitor)
-        self.objective, self.samples = objective, samples
-        self.max_iter, self.max_fun, self.tol = max_iter, max_fun, tol
-        layout = objective.network.layout
-        self._parameters = layout.view(theta[np.newaxis].copy())
-        self._gradient = layout.view(np.empty_like(theta)[np.newaxis])
-        self._begun = -1
-
     def minimize(self) -> StopReason:
-        # scipy's default, 1e7 eps of float64, lies below the resolution of float32.
-        ftol = max(1e7 * np.finfo(np.float64).eps, 10 * float(np.finfo(self.theta.dtype).eps))
+        X, y, weights = self.samples
+        block: Block = X[np.newaxis] if isinstance(X, np.ndarray) else SparseBlock([X])
+        self._block = block, y[np.newaxis], None if weights is None else weights[np.newaxis]
+        layout = self.objective.network.layout
+        self._parameters = layout.view(self.theta[np.newaxis].copy())
+        self._gradient = layout.view(np.empty_like(self.theta)[np.newaxis])
+        self._begun = -1
+        options = {
+            "maxfun": self.max_fun,
+            "maxiter": self.max_iter,
+            "gtol": self.tol,
+            "ftol": self.ftol,
+        }
         found = minimize(
             self._value_and_gradient,
             self.theta.astype(float),
             method="L-BFGS-B",
             jac=True,
             callback=self._end_of_iteration,
-            options={"maxfun": self.max_fun, "maxiter": self.max_iter, "gtol": self.tol, "ftol": ftol},
+            options=options,
         )
         self.theta[...], self.loss = found.x, float(found.fun)
         self.message = str(found.message)
@@ -112,7 +97,7 @@ class LBFGS(Run):
             self.begin_iteration()
         self._parameters.flat[0] = theta
         value = self.objective.value_and_gradient(
-            self._parameters, *self.samples, self._gradient, reported=True
+            self._parameters, *self._block, self._gradient, reported=True
         )
         self._last_theta, self._last_value = theta.copy(), float(value[0])
         return self._last_value, self._gradient.flat[0].astype(float)

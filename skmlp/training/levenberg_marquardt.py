@@ -9,7 +9,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from skmlp.network.arrays import Array
 from skmlp.network.objective import Objective
-from skmlp.training.one_by_one import Run, train_one_by_one
+from skmlp.training.one_by_one import Descent, descend
 from skmlp.training.result import Monitor, TrainingResult
 from skmlp.training.stopping import StopReason
 
@@ -41,20 +41,7 @@ def train_levenberg_marquardt(
 ) -> TrainingResult:
     """Train each of K networks to convergence, one after the other; the loss is the squared error.
 
-    Parameters
-    ----------
-    objective : Objective
-    theta : array of shape (K, P)
-        Where each network starts.
-    X : array or sparse matrix of shape (n_samples, n_features)
-    y : array of shape (n_samples, n_outputs)
-    sample_weight : array of shape (n_samples,), or None
-    max_iter, max_fun : int
-        Most iterations, and most steps that are tried.
-    tol : array of shape (K,)
-        Training has converged when no element of the gradient is larger.
-    monitor : Monitor, default=None
-        Is told of each iteration and can stop training.
+    The parameters are those of `train_lbfgs`; ``max_fun`` counts the steps that are tried.
 
     Raises
     ------
@@ -62,19 +49,15 @@ def train_levenberg_marquardt(
         If the normal equations need more than `MEMORY_LIMIT` bytes.
     """
     check_memory(theta.shape[1])
-    networks = np.eye(len(theta), dtype=bool)
-    return train_one_by_one(
-        LevenbergMarquardt(
-            objective.keep(network),
-            theta[k],
-            (X, y, sample_weight),
-            k,
-            monitor,
-            max_iter=max_iter,
-            max_fun=max_fun,
-            tol=float(tol[k]),
-        )
-        for k, network in enumerate(networks)
+    return descend(
+        LevenbergMarquardt,
+        objective,
+        theta,
+        (X, y, sample_weight),
+        max_iter=max_iter,
+        max_fun=max_fun,
+        tol=tol,
+        monitor=monitor,
     )
 
 
@@ -89,7 +72,7 @@ def check_memory(n_parameters: int) -> None:
         )
 
 
-class LevenbergMarquardt(Run):
+class LevenbergMarquardt(Descent):
     """One network's descent.
 
     With residuals e = z - y and their Jacobian J, a step solves (J' J + alpha I + damping I) step =
@@ -97,27 +80,8 @@ class LevenbergMarquardt(Run):
     short one down the gradient.
     """
 
-    def __init__(
-        self,
-        objective: Objective,
-        theta: Array,
-        samples: tuple[Any, Array, Array | None],
-        network: int,
-        monitor: Monitor | None,
-        *,
-        max_iter: int,
-        max_fun: int,
-        tol: float,
-    ) -> None:
-        super().__init__(theta, network, monitor)
-        self.objective, self.samples = objective, samples
-        self.max_iter, self.max_fun, self.tol = max_iter, max_fun, tol
-        self.damping, self.n_tried = FIRST_DAMPING, 0
-        self.unit = 0.0
-
     def minimize(self) -> StopReason:
-        # The gain at which training has converged is that of L-BFGS.
-        ftol = max(1e7 * np.finfo(np.float64).eps, 10 * float(np.finfo(self.theta.dtype).eps))
+        self.damping, self.unit, self.n_tried = FIRST_DAMPING, 0.0, 0
         self.value = self._value(self.theta)
         while np.isfinite(self.value):
             matrix, gradient = normal_equations(self.objective, self.theta, *self.samples)
@@ -132,7 +96,7 @@ class LevenbergMarquardt(Run):
                     return self._end(StopReason.FAILED, f"max_fun={self.max_fun} evaluations reached")
                 return self._end(StopReason.CONVERGED, "no step lowers the loss")
             self.end_iteration(self._value(self.theta, reported=True))
-            if before - self.value <= ftol * before:
+            if before - self.value <= self.ftol * before:
                 return self._end(StopReason.CONVERGED, "the loss falls no more")
         return StopReason.DIVERGED
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from skmlp.network.arrays import Array
+from skmlp.network.objective import Objective
 from skmlp.training.result import Epoch, Monitor, TrainingResult
 from skmlp.training.stopping import StopReason
+
+Samples: TypeAlias = tuple[Any, Array, Array | None]
+"""X, an array or sparse matrix of shape (n, m), y of shape (n, q), and weights of shape (n,) or None."""
 
 
 class StopTrainingError(Exception):
@@ -73,6 +78,70 @@ class Run(ABC):
         index, network = len(self.losses) - 1, np.array([self.network])
         if self.monitor.end(Epoch(index, network, self.theta[np.newaxis], np.array([loss]))):
             raise StopTrainingError
+
+
+class Descent(Run):
+    """The training of one network on all samples at once.
+
+    Parameters
+    ----------
+    objective : Objective
+        That of one network.
+    theta : array of shape (P,)
+    samples : tuple of X (n, m), y (n, q), and weights (n,) or None
+    network, monitor
+        As in `Run`.
+    max_iter, max_fun : int
+        Most iterations, and most evaluations of the objective.
+    tol : float
+        Training has converged when no element of the gradient is larger.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        theta: Array,
+        samples: Samples,
+        network: int,
+        monitor: Monitor | None,
+        *,
+        max_iter: int,
+        max_fun: int,
+        tol: float,
+    ) -> None:
+        super().__init__(theta, network, monitor)
+        self.objective, self.samples = objective, samples
+        self.max_iter, self.max_fun, self.tol = max_iter, max_fun, tol
+        # The relative gain below which training has converged: scipy's default, 1e7 eps of float64, which
+        # lies below the resolution of float32.
+        self.ftol = max(1e7 * np.finfo(np.float64).eps, 10 * float(np.finfo(theta.dtype).eps))
+
+
+def descend(
+    kind: type[Descent],
+    objective: Objective,
+    theta: Array,
+    samples: Samples,
+    *,
+    max_iter: int,
+    max_fun: int,
+    tol: Array,
+    monitor: Monitor | None,
+) -> TrainingResult:
+    """Train each of K networks by a ``kind`` of descent, from ``theta`` (K, P); ``tol`` has shape (K,)."""
+    return train_one_by_one(
+        kind(
+            objective.keep(network),
+            theta[k],
+            samples,
+            k,
+            monitor,
+            max_iter=max_iter,
+            max_fun=max_fun,
+            tol=float(tol[k]),
+        )
+        for k, network in enumerate(np.eye(len(theta), dtype=bool))
+    )
 
 
 def train_one_by_one(runs: Iterable[Run]) -> TrainingResult:
