@@ -54,6 +54,7 @@ EXAMPLES = [
     "two_class_toy",
     "sine_regression",
     "inverse_problem",
+    "solvers",
 ]
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
