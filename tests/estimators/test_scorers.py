@@ -108,7 +108,9 @@ SCORINGS = [
 @pytest.mark.parametrize(
     "options", [{}, {"standardize": True}, {"normalization": "batch"}, {"n_members": 2}], ids=str
 )
-@pytest.mark.parametrize(("task", "scoring"), SCORINGS, ids=str)
+@pytest.mark.parametrize(
+    ("task", "scoring"), SCORINGS, ids=lambda value: getattr(value, "__name__", str(value))
+)
 def test_early_stopping_sees_the_scores_of_the_networks_so_far(task, scoring, options):
     task = TASKS[task]
     scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
