@@ -42,7 +42,7 @@ class TrainingAnimation:
         What to draw: the probability of the second of two classes, the predicted classes, or the curve of a
         regressor. 'auto': what fits the estimator; 'probability' if there are two classes.
     every : int, default=1
-        A frame is recorded in every so manieth epoch (iteration of 'lbfgs'), beginning with the first.
+        A frame is recorded in every so manieth epoch (iteration, generation), beginning with the first.
     max_frames : int, default=100
         If there are more frames, every second one is dropped, and so on; 2 or more.
     grid_resolution : int, default=100
@@ -72,8 +72,8 @@ class TrainingAnimation:
     the network sees: transformed features. With ``standardize=True`` the network scales by itself, and the
     axes have the units of X.
 
-    Of an ensemble the mean over the members still in training is drawn; one trained by 'lbfgs' trains its
-    members one after the other and is refused.
+    Of an ensemble the mean over the members still in training is drawn; 'lbfgs', 'lm' and 'es' train the
+    members one after the other, which is refused.
 
     Examples
     --------
@@ -339,8 +339,8 @@ def check_can_draw(estimator: Any, X: Array, y: Array, kind: str) -> None:
             f"kind='probability' is for two classes, and there are {len(estimator.classes_)}: set"
             " kind='classes'."
         )
-    if getattr(estimator, "solver", None) == "lbfgs" and estimator.n_members > 1:
+    if estimator.n_members > 1 and not estimator._is_stochastic():
         raise ValueError(
-            f"n_members={estimator.n_members}: solver='lbfgs' trains the members one after the other, which"
-            " cannot be drawn as one; set n_members=1 or another solver."
+            f"n_members={estimator.n_members}: solver={estimator.solver!r} trains the members one after the"
+            " other, which cannot be drawn as one; set n_members=1 or another solver."
         )

@@ -8,6 +8,9 @@ import numpy as np
 
 from skmlp.inspection.plotting import BLUE, GREEN, GREY, ORANGE, check_is_network, import_pyplot
 
+UNITS = {"lbfgs": "iteration", "lm": "iteration", "es": "generation"}
+"""What the solvers that have no epochs count."""
+
 
 class LossCurveDisplay:
     """The course of training, epoch by epoch.
@@ -116,7 +119,7 @@ class LossCurveDisplay:
             validation_scores=scores,
             best_iter=best_iter,
             learning_rate=getattr(estimator, "learning_rate_curve_", None),
-            unit="iteration" if getattr(estimator, "solver", None) == "lbfgs" else "epoch",
+            unit=UNITS.get(str(getattr(estimator, "solver", None)), "epoch"),
         )
         return display.plot(ax, log=log, learning_rate=learning_rate)
 
@@ -174,8 +177,8 @@ class LossCurveDisplay:
             return self.learning_rate is not None and bool(np.ptp(self.learning_rate) > 0)
         if learning_rate and self.learning_rate is None:
             raise ValueError(
-                "learning_rate=True, but there is no learning rate to draw (the solver 'lbfgs' has none):"
-                " set learning_rate='auto' or False."
+                "learning_rate=True, but there is no learning rate to draw (the solver has none): set"
+                " learning_rate='auto' or False."
             )
         return bool(learning_rate)
 

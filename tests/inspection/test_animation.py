@@ -65,7 +65,7 @@ class TestRecording:
 
     __test__ = HAS_CALLBACKS
 
-    @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+    @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs", "es"])
     @pytest.mark.parametrize("standardize", [False, True])
     def test_each_frame_is_the_prediction_of_a_shorter_fit(self, solver, standardize):
         options = {**SMALL, "solver": solver, "standardize": standardize}

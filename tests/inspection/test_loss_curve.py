@@ -78,10 +78,13 @@ def test_the_best_epoch_of_a_warm_start_is_counted_from_the_first_fit():
     assert list(display.lines_[1].get_xdata()) == [8, 9, 10, 11, 12, 13, 14]
 
 
-def test_lbfgs_counts_iterations_and_has_no_rate():
-    model = MLPRegressor(**SMALL, solver="lbfgs").fit(X, Y)
+@pytest.mark.parametrize(
+    ("solver", "unit"), [("lbfgs", "iteration"), ("lm", "iteration"), ("es", "generation")]
+)
+def test_other_solvers_have_other_units_and_no_rate(solver, unit):
+    model = MLPRegressor(**SMALL, solver=solver).fit(X, Y)
     display = LossCurveDisplay.from_estimator(model, log=True)
-    assert display.ax_.get_xlabel() == "iteration"
+    assert display.ax_.get_xlabel() == unit
     assert display.ax_.get_yscale() == "log"
     with pytest.raises(ValueError, match="learning_rate=True, but there is no learning rate"):
         LossCurveDisplay.from_estimator(model, learning_rate=True)
