@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 
 from skmlp.network.arrays import Array, Block, SparseBlock
 from skmlp.network.objective import Objective
-from skmlp.training.one_by_one import Descent, descend
+from skmlp.training.one_by_one import Descent, Samples, descend
 from skmlp.training.result import Monitor, TrainingResult
 from skmlp.training.stopping import StopReason
 
@@ -47,7 +47,7 @@ def train_lbfgs(
         LBFGS,
         objective,
         theta,
-        (X, y, sample_weight),
+        Samples(X, y, sample_weight),
         max_iter=max_iter,
         max_fun=max_fun,
         tol=tol,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,8 +13,20 @@ from skmlp.network.objective import Objective
 from skmlp.training.result import Epoch, Monitor, TrainingResult
 from skmlp.training.stopping import StopReason
 
-Samples: TypeAlias = tuple[Any, Array, Array | None]
-"""X, an array or sparse matrix of shape (n, m), y of shape (n, q), and weights of shape (n,) or None."""
+
+class Samples(NamedTuple):
+    """What a network is trained on.
+
+    Attributes
+    ----------
+    X : array or sparse matrix of shape (n, m)
+    y : array of shape (n, q)
+    weights : array of shape (n,), or None
+    """
+
+    X: Any
+    y: Array
+    weights: Array | None
 
 
 class StopTrainingError(Exception):
@@ -88,7 +100,7 @@ class Descent(Run):
     objective : Objective
         That of one network.
     theta : array of shape (P,)
-    samples : tuple of X (n, m), y (n, q), and weights (n,) or None
+    samples : Samples
     network, monitor
         As in `Run`.
     max_iter, max_fun : int
