@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from typing import Any, TypeVar
 
 import numpy as np
@@ -89,10 +88,4 @@ def batch_size_of(estimator: Any, n_samples: int) -> int:
     """Return the rows per batch, at most ``n_samples``."""
     if estimator.batch_size == "auto":
         return min(200, n_samples)
-    if estimator.batch_size > n_samples:
-        warnings.warn(
-            "Got `batch_size` less than 1 or larger than sample size: batch_size="
-            f"{estimator.batch_size} is clipped to {n_samples}.",
-            stacklevel=2,
-        )
     return min(int(estimator.batch_size), n_samples)

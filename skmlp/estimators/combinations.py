@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
-from skmlp.estimators.choices import is_cost
+from skmlp.estimators.choices import batch_size_of, is_cost
 from skmlp.estimators.parameters import STOCHASTIC_SOLVERS, hidden_sizes
 from skmlp.network.layers import BatchNormalization
 from skmlp.network.losses import Loss, SquaredError
@@ -68,8 +69,15 @@ def over_batch(estimator: Any) -> bool:
     return isinstance(choice, BatchNormalization) or (isinstance(choice, str) and choice == "batch")
 
 
-def check_batch_size(estimator: Any, batch_size: int) -> None:
-    """Raise an error if there are too few samples in a batch to normalise over."""
+def check_batch_size(estimator: Any, n_samples: int) -> None:
+    """Warn of batches larger than the data; raise an error if they are too small to normalise over."""
+    batch_size = batch_size_of(estimator, n_samples)
+    if estimator.batch_size != "auto" and estimator.batch_size > n_samples:
+        warnings.warn(
+            "Got `batch_size` less than 1 or larger than sample size: batch_size="
+            f"{estimator.batch_size} is clipped to {n_samples}.",
+            stacklevel=2,
+        )
     if over_batch(estimator) and batch_size < 2:
         raise ValueError(
             f"normalization={estimator.normalization!r} needs at least 2 samples in a batch, and there is"

@@ -2,21 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from skmlp.estimators.problem import Problem
 from skmlp.network.arrays import Array
 from skmlp.network.network import Network
-from skmlp.training.result import State
+from skmlp.training.result import State, TrainingResult
 from skmlp.training.stochastic import StochasticSolver
 
 
-def remember(estimator: Any, solver: StochasticSolver, state: State, incremental: bool) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Progress:
+    """How far the networks of a fit have come: all that training needs to go on as if never interrupted.
+
+    Attributes
+    ----------
+    result : TrainingResult
+    validated : bool
+        Whether the best so far is a score.
+    order : array of shape (K, n_rows)
+        The rows of each network, as they were shuffled last.
+    random_states : list of K numpy.random.RandomState, or None
+        What shuffles them.
+    streams : list of numpy.random.Generator
+        Where layers with chance in them draw from.
+    """
+
+    result: TrainingResult
+    validated: bool
+    order: Array
+    random_states: list[np.random.RandomState] | None
+    streams: list[np.random.Generator]
+
+    @classmethod
+    def of(cls, solver: StochasticSolver, result: TrainingResult, own: slice, start: int) -> Progress:
+        """Return that of the networks ``own`` of a stack, whose samples begin at ``start``."""
+        batches, states = solver.batches, solver.random_states
+        return cls(
+            result if len(result.theta) == own.stop - own.start else result.of(own),
+            solver.validate is not None,
+            batches.order[own, : batches.n_rows[own.start]] - start,
+            None if states is None else list(states[own]),
+            list(solver.objective.training.streams[own]),
+        )
+
+
+def remember(estimator: Any, progress: Progress, problem: Problem) -> dict[str, Any]:
     """Return the optimizer's memory as arrays, strings and numbers."""
+    state: Any = progress.result.state
     memory = {
-        "incremental": incremental,
-        "validated": solver.validate is not None,
+        "incremental": problem.incremental,
+        "validated": progress.validated,
         "solver": estimator.solver,
         "learning_rate_init": estimator.learning_rate_init,
         "moments": state.moments,
@@ -25,14 +65,30 @@ def remember(estimator: Any, solver: StochasticSolver, state: State, incremental
         "samples_seen": state.samples_seen,
         "best": state.best,
         "without_improvement": state.without_improvement,
-        "order": solver.batches.order,
-        "streams": [stream.bit_generator.state for stream in solver.objective.training.streams],
+        "order": progress.order,
+        "streams": [stream.bit_generator.state for stream in progress.streams],
     }
-    if solver.random_states is not None:
+    if progress.random_states is not None:
         memory["random_states"] = [
-            random_state.get_state(legacy=False) for random_state in solver.random_states
+            random_state.get_state(legacy=False) for random_state in progress.random_states
         ]
     return memory
+
+
+def go_on(solver: StochasticSolver, state: State, before: Sequence[Progress], starts: list[int]) -> None:
+    """Write how far the fits of a stack have come into ``state`` and ``solver``."""
+    networks = 0
+    random_states: list[np.random.RandomState] = []
+    for progress in before:
+        own = np.arange(networks, networks + len(progress.order))
+        networks += len(own)
+        earlier: Any = progress.result.state
+        state.put(own, earlier)
+        solver.batches.order[own, : progress.order.shape[1]] = progress.order + starts[own[0]]
+        random_states += progress.random_states or []
+    if random_states:
+        solver.random_states = random_states
+    solver.objective.training.streams = [s for progress in before for s in progress.streams]
 
 
 def resume(estimator: Any, solver: StochasticSolver, state: State, incremental: bool) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from skmlp.estimators.choices import batch_size_of, is_cost, optimizer_of, schedule_of
 from skmlp.estimators.combinations import check_batch_size
-from skmlp.estimators.memory import remember, resume
+from skmlp.estimators.memory import Progress, go_on, remember, resume
 from skmlp.estimators.problem import Problem
 from skmlp.estimators.scorers import Cost
+from skmlp.estimators.stacks import Fit, Samples, networks_of, per_network, validation_of
 from skmlp.network.arrays import Array
+from skmlp.network.hyperparameters import stacked
+from skmlp.network.objective import Objective
 from skmlp.training.batches import Batches
 from skmlp.training.evolution import train_evolution
 from skmlp.training.lbfgs import train_lbfgs
@@ -24,7 +28,8 @@ from skmlp.training.stopping import Stopping
 def train(estimator: Any, problem: Problem, monitor: Monitor) -> TrainingResult:
     """Train the networks of ``problem`` by the solver that ``estimator`` names."""
     if estimator._is_stochastic():
-        return by_batches(estimator, problem, monitor)
+        (progress,) = by_batches([Fit(estimator, problem)], monitor)
+        return progress.result
     estimator.__dict__.pop("_memory", None)
     if estimator.solver == "es":
         return by_evolution(estimator, problem, monitor)
@@ -71,39 +76,58 @@ def by_evolution(estimator: Any, problem: Problem, monitor: Monitor) -> Training
     )
 
 
-def by_batches(estimator: Any, problem: Problem, monitor: Monitor) -> TrainingResult:
-    """Train by stochastic gradient descent, and keep in mind how to go on."""
-    theta, data, n_networks = problem.theta, problem.data, len(problem.theta)
-    optimizer = optimizer_of(estimator)
-    learning_rate = np.full(n_networks, estimator.learning_rate_init, dtype=float)
+def by_batches(
+    fits: Sequence[Fit], monitor: Monitor, before: Sequence[Progress] | None = None
+) -> list[Progress]:
+    """Train the networks of ``fits`` of one `kind_of` as one stack by stochastic gradient descent.
+
+    Parameters
+    ----------
+    fits : sequence of Fit
+    monitor : Monitor
+    before : sequence of Progress, default=None
+        How far each fit has come in as many epochs; None: training begins.
+
+    Returns
+    -------
+    list of Progress
+        How far each has come. The estimators keep in mind how to go on.
+    """
+    estimator, problem = fits[0]
+    for fit in fits:
+        check_batch_size(fit.estimator, len(fit.problem.rows))
     batch_size = batch_size_of(estimator, len(problem.rows))
-    check_batch_size(estimator, batch_size)
+    samples, stack = Samples.of(fits), networks_of(fits)
+    starts = [start for start, fit in zip(samples.starts, fits, strict=True) for _ in fit.problem.theta]
+    rows = [start + fit.problem.rows for start, fit in zip(samples.starts, fits, strict=True)]
+    of_network = [own for own, fit in zip(rows, fits, strict=True) for _ in fit.problem.theta]
+    optimizer = stacked([optimizer_of(fit.estimator) for fit in fits for _ in fit.problem.theta])
+    learning_rate = per_network(fits, lambda e: e.learning_rate_init)
+    weight_decay = per_network(fits, lambda e: e.weight_decay)
+    max_grad_norm = per_network(fits, lambda e: e.max_grad_norm or np.inf)
     max_iter = 1 if problem.incremental else estimator.max_iter
-    weight_decay, max_grad_norm = estimator.weight_decay, estimator.max_grad_norm
     solver = StochasticSolver(
-        problem.objective,
-        Batches(
-            data.X,
-            data.y,
-            data.sample_weight,
-            [problem.rows] * n_networks,
-            batch_size,
-            problem.network.widths[-1],
-        ),
-        problem.streams if estimator.shuffle else None,
+        Objective.stack([fit.problem.objective for fit in fits]),
+        Batches(samples.X, samples.y, samples.weights, of_network, batch_size, problem.network.widths[-1]),
+        [stream for fit in fits for stream in fit.problem.streams] if estimator.shuffle else None,
         optimizer=optimizer,
         schedule=schedule_of(estimator),
         learning_rate=learning_rate,
-        stopping=Stopping(max_iter, np.full(n_networks, estimator.tol), estimator.n_iter_no_change),
-        weight_decay=np.full(n_networks, weight_decay) if weight_decay else None,
-        max_grad_norm=np.full(n_networks, max_grad_norm) if max_grad_norm else None,
-        validate=problem.validate,
+        stopping=Stopping(max_iter, per_network(fits, lambda e: e.tol), estimator.n_iter_no_change),
+        weight_decay=weight_decay if weight_decay.any() else None,
+        max_grad_norm=max_grad_norm if np.isfinite(max_grad_norm).any() else None,
+        validate=validation_of(fits),
         monitor=monitor,
         n_epochs=estimator.max_iter,
     )
+    theta = np.concatenate([fit.problem.theta for fit in fits])
     state = State.start(theta, optimizer.n_moments, learning_rate)
     if problem.continuing:
         resume(estimator, solver, state, problem.incremental)
-    result = solver.train(state)
-    estimator._memory = remember(estimator, solver, state, problem.incremental)
-    return result
+    if before is not None:
+        go_on(solver, state, before, starts)
+    result = solver.train(state, [progress.result for progress in before] if before else None)
+    ended = [Progress.of(solver, result, own, starts[own.start]) for own in stack]
+    for fit, progress in zip(fits, ended, strict=True):
+        fit.estimator._memory = remember(fit.estimator, progress, fit.problem)
+    return ended

@@ -22,6 +22,7 @@ from skmlp.network.arrays import (
     product_with_transposed,
     transposed_product,
 )
+from skmlp.network.hyperparameters import PerNetwork
 from skmlp.network.initializers import Auto, Initializer
 from skmlp.network.parameters import ParameterSpec
 
@@ -226,7 +227,7 @@ class Dropout(Layer):
         The probability that a unit is left out, in steps of 2^-16.
     """
 
-    rate: float
+    rate: PerNetwork
 
     def trace(
         self,
@@ -244,12 +245,14 @@ class Dropout(Layer):
     def forward(self, parameters: list[Array], x: Block, trace: Trace) -> None:
         if trace.training is None:
             return
-        threshold = min(round(self.rate * 2**16), 2**16 - 1)
-        for mask, stream in zip(trace.memo, trace.training.streams, strict=True):
+        thresholds = np.minimum(np.rint(np.multiply(self.rate, 2**16)), 2**16 - 1)
+        of_network = np.broadcast_to(thresholds, (len(trace.memo), 1, 1)).ravel().astype(np.uint16)
+        for mask, stream, threshold in zip(trace.memo, trace.training.streams, of_network, strict=True):
             # 16 bits are enough for a coin, and quicker to draw than a float.
             coins = stream.bit_generator.random_raw(-(-mask.size // 4)).view(np.uint16)
             np.greater_equal(coins[: mask.size].reshape(mask.shape), threshold, out=mask)
-        np.multiply(trace.memo, 1 / (1 - threshold / 2**16), out=trace.memo)
+        scale = np.asarray(1 / (1 - thresholds / 2**16), dtype=trace.memo.dtype)
+        np.multiply(trace.memo, scale, out=trace.memo)
         np.multiply(cast(Array, x), trace.memo, out=trace.output)
 
     def backward(

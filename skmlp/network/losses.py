@@ -16,6 +16,7 @@ import numpy as np
 from scipy.special import expit, exprel, log_expit, logsumexp, xlogy
 
 from skmlp.network.arrays import Array, ones
+from skmlp.network.hyperparameters import PerNetwork
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ class Huber(Loss):
     """
 
     name: ClassVar[str] = "huber"
-    delta: float = 1.0
+    delta: PerNetwork = 1.0
 
     def __post_init__(self) -> None:
         check_field(self, "delta", self.delta > 0, "positive")
@@ -173,10 +174,10 @@ class Quantile(Loss):
     """
 
     name: ClassVar[str] = "quantile"
-    quantile: float = 0.5
+    quantile: PerNetwork = 0.5
 
     def __post_init__(self) -> None:
-        check_field(self, "quantile", 0 < self.quantile < 1, "between 0 and 1")
+        check_field(self, "quantile", within(self.quantile, 0, 1, open_low=True), "between 0 and 1")
 
     def value(self, z: Array, y: Array) -> Array:
         error = z - y
@@ -325,10 +326,10 @@ class BinaryLogLoss(BinaryLoss):
     """
 
     name: ClassVar[str] = "binary_log_loss"
-    label_smoothing: float = 0.0
+    label_smoothing: PerNetwork = 0.0
 
     def __post_init__(self) -> None:
-        check_field(self, "label_smoothing", 0 <= self.label_smoothing < 1, "in [0, 1)")
+        check_field(self, "label_smoothing", within(self.label_smoothing, 0, 1), "in [0, 1)")
 
     def value(self, z: Array, y: Array) -> Array:
         return np.asarray(np.logaddexp(0, z) - smoothed(y, self.label_smoothing, 2) * z)
@@ -354,10 +355,10 @@ class LogLoss(MulticlassLoss):
     """
 
     name: ClassVar[str] = "log_loss"
-    label_smoothing: float = 0.0
+    label_smoothing: PerNetwork = 0.0
 
     def __post_init__(self) -> None:
-        check_field(self, "label_smoothing", 0 <= self.label_smoothing < 1, "in [0, 1)")
+        check_field(self, "label_smoothing", within(self.label_smoothing, 0, 1), "in [0, 1)")
 
     def for_classes(self, group_sizes: tuple[int, ...]) -> ProbabilisticLoss:
         if not group_sizes:
@@ -372,8 +373,6 @@ class LogLoss(MulticlassLoss):
         np.subtract(delta, self._targets(y), out=delta)
 
     def _targets(self, y: Array) -> Array:
-        if not self.label_smoothing:
-            return y
         groups = [smoothed(group, self.label_smoothing, group.shape[-1]) for group in self.groups(y)]
         return np.concatenate(groups, axis=-1)
 
@@ -388,7 +387,7 @@ class BinaryFocal(BinaryLoss):
     """
 
     name: ClassVar[str] = "binary_focal"
-    gamma: float = 2.0
+    gamma: PerNetwork = 2.0
 
     def __post_init__(self) -> None:
         check_field(self, "gamma", self.gamma >= 0, "at least 0")
@@ -417,7 +416,7 @@ class Focal(MulticlassLoss):
     """
 
     name: ClassVar[str] = "focal"
-    gamma: float = 2.0
+    gamma: PerNetwork = 2.0
 
     def __post_init__(self) -> None:
         check_field(self, "gamma", self.gamma >= 0, "at least 0")
@@ -436,24 +435,31 @@ class Focal(MulticlassLoss):
             np.subtract(slope, np.exp(log_p_group) * total(slope), out=slope)
 
 
-def check_field(choice: Any, name: str, valid: bool, words: str) -> None:
+def within(value: PerNetwork, low: float, high: float, *, open_low: bool = False) -> Any:
+    """Return whether ``low`` <= (or <) ``value`` < ``high``, for each network."""
+    return (np.greater(value, low) if open_low else np.greater_equal(value, low)) & np.less(value, high)
+
+
+def check_field(choice: Any, name: str, valid: Any, words: str) -> None:
     """Raise an error that names the field of a dataclass, unless its value is ``valid``."""
-    if not valid:
+    if not np.all(valid):
         kind = type(choice).__name__
         raise ValueError(f"{kind}({name}={getattr(choice, name)!r}): {name} must be {words}.")
 
 
-def smoothed(y: Array, label_smoothing: float, n_classes: int) -> Array:
+def smoothed(y: Array, label_smoothing: PerNetwork, n_classes: int) -> Array:
     """Return the targets with a part of each spread over all classes."""
-    return y * (1 - label_smoothing) + label_smoothing / n_classes if label_smoothing else y
+    if not np.any(label_smoothing):
+        return y
+    return np.asarray(y * (1 - label_smoothing) + label_smoothing / n_classes)
 
 
-def focal(log_p: Array, gamma: float) -> Array:
+def focal(log_p: Array, gamma: PerNetwork) -> Array:
     """Return -(1 - p)^gamma log p."""
     return np.asarray((-np.expm1(log_p)) ** gamma * -log_p)
 
 
-def focal_slope(log_p: Array, gamma: float) -> Array:
+def focal_slope(log_p: Array, gamma: PerNetwork) -> Array:
     """Return d focal / d log p = -(1 - p)^gamma (1 - gamma p log p / (1 - p)), finite up to p = 1."""
     # exprel is (exp(x) - 1) / x.
     return np.asarray(-((-np.expm1(log_p)) ** gamma) * (1 + gamma * np.exp(log_p) / exprel(log_p)))

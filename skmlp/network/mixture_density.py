@@ -10,7 +10,8 @@ import numpy as np
 from scipy.special import expit
 
 from skmlp.network.arrays import Array
-from skmlp.network.losses import Loss, check_field, log_softmax, softmax
+from skmlp.network.hyperparameters import PerNetwork
+from skmlp.network.losses import Loss, check_field, log_softmax, softmax, within
 
 LOG_SQRT_TWO_PI = 0.5 * math.log(2 * math.pi)
 
@@ -65,14 +66,15 @@ class MixtureDensity(Loss):
     link: ClassVar[str] = "gaussian_mixture"
 
     n_components: int = 3
-    min_scale: float = 0.03
-    beta: float = 0.0
+    min_scale: PerNetwork = 0.03
+    beta: PerNetwork = 0.0
 
     def __post_init__(self) -> None:
         is_count = self.n_components >= 1 and self.n_components % 1 == 0
         check_field(self, "n_components", is_count, "an integer of at least 1")
-        check_field(self, "min_scale", 0 < self.min_scale < math.inf, "positive and finite")
-        check_field(self, "beta", 0 <= self.beta <= 1, "in [0, 1]")
+        is_positive = within(self.min_scale, 0, math.inf, open_low=True)
+        check_field(self, "min_scale", is_positive, "positive and finite")
+        check_field(self, "beta", within(self.beta, 0, np.nextafter(1, 2)), "in [0, 1]")
 
     def n_scores(self, n_targets: int) -> int:
         return self._n_logits + 2 * self.n_components * n_targets
@@ -89,7 +91,7 @@ class MixtureDensity(Loss):
 
     def scales(self, scale_scores: Array) -> Array:
         """Return the standard deviations that belong to their raw scores."""
-        return np.asarray(self.min_scale + np.logaddexp(0, scale_scores))
+        return np.asarray(per_component(self.min_scale) + np.logaddexp(0, scale_scores))
 
     def components(self, z: Array) -> Components:
         """Return the mixtures that raw scores ``z`` of shape (..., n, n_scores) describe."""
@@ -150,7 +152,9 @@ class MixtureDensity(Loss):
         responsibilities = np.empty_like(log_shares)
         softmax(log_shares, out=responsibilities)
         factors = responsibilities[..., np.newaxis]
-        return responsibilities, factors * scales ** (2 * self.beta) if self.beta else factors
+        return responsibilities, factors * scales ** (2 * per_component(self.beta)) if np.any(
+            self.beta
+        ) else factors
 
     def write_gradient(
         self,
@@ -205,6 +209,11 @@ class HeldMixtureDensity(Loss):
         scales = self.density.scales(scale_scores)
         e = (means - y[..., np.newaxis, :]) / scales
         self.density.write_gradient(z, scales, e, self.responsibilities, self.factors, delta)
+
+
+def per_component(value: PerNetwork) -> PerNetwork:
+    """Return a number as it is, and a column with one more axis: that of the components."""
+    return value[..., np.newaxis] if isinstance(value, np.ndarray) else value
 
 
 def weighted_quantiles(y: Array, weights: Array, probabilities: Array) -> Array:

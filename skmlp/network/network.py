@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
 
 from skmlp.network.activations import Activation
 from skmlp.network.arrays import Array, Block, SparseBlock
+from skmlp.network.hyperparameters import kept, kind, stacked
 from skmlp.network.initializers import Auto, Initializer
 from skmlp.network.layers import (
     BatchNormalization,
@@ -46,6 +47,21 @@ class Network:
         self.layout = Layout(
             [layer.specs(width) for layer, width in zip(self.layers, self.widths, strict=False)]
         )
+
+    @classmethod
+    def stack(cls, networks: Sequence[Network], dtype: Any) -> Network:
+        """Return the network whose copies are K ``networks`` of one `kind`, with columns of ``dtype``."""
+        of_position = zip(*(network.layers for network in networks), strict=True)
+        return cls(networks[0].n_inputs, [stacked(layers, dtype, n_axes=2) for layers in of_position])
+
+    @property
+    def kind(self) -> Hashable:
+        """What networks must have in common so that they can be one stack."""
+        return self.n_inputs, tuple(kind(layer) for layer in self.layers)
+
+    def keep(self, networks: Array) -> Network:
+        """Return the network of some of the copies, given as a boolean mask over K."""
+        return Network(self.n_inputs, [kept(layer, networks) for layer in self.layers])
 
     def initial_parameters(
         self, random_states: Sequence[np.random.RandomState], dtype: np.dtype[np.floating]

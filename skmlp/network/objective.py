@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 
 from skmlp.network.arrays import Array, Block, number_or_column
+from skmlp.network.hyperparameters import kept, kind, stacked
 from skmlp.network.layers import Trace, Training
 from skmlp.network.losses import Loss
 from skmlp.network.network import Network
@@ -60,7 +61,25 @@ class Objective:
     def keep(self, networks: Array) -> Objective:
         """Return the objective of some of the networks, given as a boolean mask over K."""
         streams = [s for s, stays in zip(self.training.streams, networks, strict=False) if stays]
-        return Objective(self.network, self.loss, self.alpha[networks], streams)
+        network, loss = self.network.keep(networks), kept(self.loss, networks)
+        return Objective(network, loss, self.alpha[networks], streams)
+
+    @classmethod
+    def stack(cls, objectives: Sequence[Objective]) -> Objective:
+        """Return the objective of the networks of several ``objectives`` of one `kind`."""
+        if len(objectives) == 1:
+            return objectives[0]
+        alpha = np.concatenate([objective.alpha for objective in objectives])
+        of_network = [objective for objective in objectives for _ in objective.alpha]
+        network = Network.stack([objective.network for objective in of_network], alpha.dtype)
+        loss = stacked([objective.loss for objective in of_network], alpha.dtype, n_axes=2)
+        streams = [stream for objective in objectives for stream in objective.training.streams]
+        return cls(network, loss, alpha, streams)
+
+    @property
+    def kind(self) -> Hashable:
+        """What objectives must have in common so that they can be one stack."""
+        return self.network.kind, kind(self.loss), self.alpha.dtype
 
     def value_and_gradient(
         self,

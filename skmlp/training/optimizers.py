@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from skmlp.network.arrays import Array
+from skmlp.network.hyperparameters import PerNetwork
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class SGD(Optimizer):
 
     name: ClassVar[str] = "sgd"
     n_moments: ClassVar[int] = 1
-    momentum: float | Array = 0.9
+    momentum: PerNetwork = 0.9
     nesterov: bool = True
 
     def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
@@ -96,9 +97,9 @@ class Adam(Optimizer):
 
     name: ClassVar[str] = "adam"
     n_moments: ClassVar[int] = 2
-    beta_1: float | Array = 0.9
-    beta_2: float | Array = 0.999
-    epsilon: float | Array = 1e-8
+    beta_1: PerNetwork = 0.9
+    beta_2: PerNetwork = 0.999
+    epsilon: PerNetwork = 1e-8
 
     def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
         scale = (1 - self.beta_2) ** 0.5
@@ -143,9 +144,9 @@ class NAdam(Optimizer):
 
     name: ClassVar[str] = "nadam"
     n_moments: ClassVar[int] = 2
-    beta_1: float | Array = 0.9
-    beta_2: float | Array = 0.999
-    epsilon: float | Array = 1e-8
+    beta_1: PerNetwork = 0.9
+    beta_2: PerNetwork = 0.999
+    epsilon: PerNetwork = 1e-8
     momentum_decay: float = 0.004
 
     def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
@@ -197,8 +198,8 @@ class RMSprop(Optimizer):
 
     name: ClassVar[str] = "rmsprop"
     n_moments: ClassVar[int] = 1
-    rho: float | Array = 0.9
-    epsilon: float | Array = 1e-8
+    rho: PerNetwork = 0.9
+    epsilon: PerNetwork = 1e-8
 
     def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
         return rate, self.epsilon, self.rho, 1 - self.rho

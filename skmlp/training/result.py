@@ -58,6 +58,11 @@ class State:
         rows = {name: value[networks] for name, value in self._per_network().items()}
         return State(moments=self.moments[:, networks], **rows)
 
+    def of(self, networks: slice) -> State:
+        """Return a copy of some rows."""
+        rows = {name: value[networks].copy() for name, value in self._per_network().items()}
+        return State(moments=self.moments[:, networks].copy(), **rows)
+
     def put(self, networks: Array, state: State) -> None:
         """Write ``state`` into the rows ``networks`` (indices)."""
         for name, value in self._per_network().items():
@@ -103,6 +108,20 @@ class TrainingResult:
     state: State | None = None
     rate_curves: list[list[float]] | None = None
 
+    def of(self, networks: slice) -> TrainingResult:
+        """Return what became of some of the networks, copied."""
+        return TrainingResult(
+            self.theta[networks].copy(),
+            self.losses[networks],
+            self.loss_curves[networks],
+            self.score_curves[networks],
+            self.validation_losses[networks],
+            self.reasons[networks],
+            self.messages[networks],
+            None if self.state is None else self.state.of(networks),
+            None if self.rate_curves is None else self.rate_curves[networks],
+        )
+
     def trained(self) -> list[int]:
         """Return the networks whose turn has come; all, if it has come for none."""
         begun = [k for k, losses in enumerate(self.loss_curves) if losses]
@@ -126,7 +145,7 @@ class Epoch:
     new_rate : dict of network to float
         Learning rates that were lowered because training ceased to improve.
     stopped : dict of network to StopReason
-        Who stops after this epoch.
+        Who stops after this epoch; a monitor may add to it.
     """
 
     index: int

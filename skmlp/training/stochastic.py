@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from skmlp.network.arrays import Array, number_or_column
+from skmlp.network.hyperparameters import as_arrays, kept
 from skmlp.network.objective import Objective
 from skmlp.network.parameters import cache_blocks
 from skmlp.training.batches import Batches
-from skmlp.training.hyperparameters import as_arrays, kept
 from skmlp.training.optimizers import Optimizer
 from skmlp.training.result import Epoch, Monitor, State, TrainingResult
 from skmlp.training.schedules import Schedule
@@ -81,15 +81,26 @@ class StochasticSolver:
         self.n_epochs = n_epochs or stopping.max_iter
         self.first_step = first_step
 
-    def train(self, state: State) -> TrainingResult:
-        """Train from ``state``, which is overwritten and returned within the result."""
+    def train(self, state: State, before: Sequence[TrainingResult] | None = None) -> TrainingResult:
+        """Train from ``state``, which is overwritten and returned within the result.
+
+        ``before`` are the results of as many epochs for all networks, in their order: training goes on
+        from there, as if it had never ended.
+        """
         n_networks = len(state.theta)
         self._all, self._best_theta = state, state.theta.copy()
+        if before is not None:
+            np.concatenate([result.theta for result in before], out=self._best_theta)
         self._networks = np.arange(n_networks)
-        self._loss_curves: list[list[float]] = [[] for _ in range(n_networks)]
-        self._score_curves: list[list[float]] = [[] for _ in range(n_networks)]
-        self._validation_losses: list[list[float]] = [[] for _ in range(n_networks)]
-        self._rate_curves: list[list[float]] = [[] for _ in range(n_networks)]
+
+        def curves(name: str) -> list[list[float]]:
+            if before is None:
+                return [[] for _ in range(n_networks)]
+            return [[*curve] for result in before for curve in getattr(result, name)]
+
+        self._loss_curves, self._score_curves = curves("loss_curves"), curves("score_curves")
+        self._validation_losses, self._rate_curves = curves("validation_losses"), curves("rate_curves")
+        self._first_epoch = len(self._loss_curves[0])
         self._reasons = [StopReason.MAX_ITER] * n_networks
         self._bind(state)
         whole = self.objective, self.batches, self.random_states
@@ -128,7 +139,7 @@ class StochasticSolver:
         ]
 
     def _run_epochs(self) -> None:
-        for index in range(self.stopping.max_iter):
+        for index in range(self._first_epoch, self.stopping.max_iter):
             self.monitor.begin(index)
             if self.random_states is not None:
                 self.batches.shuffle(self.random_states)

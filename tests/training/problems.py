@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from skmlp.network.activations import ACTIVATIONS
+from skmlp.network.hyperparameters import stacked
 from skmlp.network.losses import SquaredError
 from skmlp.network.network import multilayer_perceptron
 from skmlp.network.objective import Objective
 from skmlp.training.batches import Batches
-from skmlp.training.hyperparameters import stacked
 from skmlp.training.optimizers import Adam, Optimizer
 from skmlp.training.result import State
 from skmlp.training.schedules import Constant

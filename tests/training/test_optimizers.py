@@ -6,7 +6,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from skmlp.training.hyperparameters import as_arrays, kept, stacked
+from skmlp.network.hyperparameters import as_arrays, kept, stacked
 from skmlp.training.optimizers import OPTIMIZERS, SGD, Adam, NAdam, RMSprop
 
 N_STEPS, P = 50, 7

@@ -3,13 +3,13 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from skmlp.training.hyperparameters import as_arrays, kept, stacked
+from skmlp.network.hyperparameters import PerNetwork, as_arrays, kept, kind, stacked
 
 
 @dataclass(frozen=True)
 class Choice:
-    rate: float = 0.5
-    decay: float = 0.25
+    rate: PerNetwork = 0.5
+    decay: PerNetwork = 0.25
     flag: bool = True
 
 
@@ -23,6 +23,27 @@ def test_fields_that_differ_become_columns():
     assert choice.rate.dtype == float
     np.testing.assert_array_equal(choice.rate, [[0.5], [0.25], [0.5]])
     assert (choice.decay, choice.flag) == (0.25, True)
+
+
+def test_columns_have_the_axes_and_the_dtype_of_what_they_meet():
+    choice = stacked([Choice(0.5), Choice(0.25)], np.float32, n_axes=2)
+    assert choice.rate.dtype == np.float32
+    assert choice.rate.shape == (2, 1, 1)
+
+
+def test_choices_of_one_kind_differ_only_where_networks_may():
+    assert kind(Choice(0.1)) == kind(Choice(0.2, decay=0.5))
+    assert kind(Choice(0.1)) != kind(Choice(0.1, flag=False))
+
+
+def test_what_a_choice_keeps_beside_its_fields_tells_kinds_apart():
+    class Own(Choice):
+        def __init__(self, power):
+            super().__init__()
+            object.__setattr__(self, "power", power)
+
+    assert kind(Own(1)) == kind(Own(1))
+    assert kind(Own(1)) != kind(Own(2))
 
 
 def test_kept_takes_the_columns_of_some_networks():
