@@ -32,6 +32,11 @@ except ImportError:  # scikit-learn < 1.9
         return method
 
 
+def has_callbacks(estimator: Any) -> bool:
+    """Return whether anybody listens: the tasks of thousands of epochs would cost more than small nets."""
+    return bool(getattr(estimator, "_skl_callbacks", ()))
+
+
 class Printer(Monitor):
     """Prints each epoch as scikit-learn does.
 
@@ -141,7 +146,7 @@ class FitMonitor(Monitor):
             self.monitors.append(self.time_limit)
         if estimator.verbose:
             self.monitors.append(Printer(estimator))
-        if HAS_CALLBACKS and with_callbacks:
+        if HAS_CALLBACKS and with_callbacks and has_callbacks(estimator):
             self.monitors.append(CallbackMonitor(estimator, data, network))
 
     def begin(self, index: int) -> None:

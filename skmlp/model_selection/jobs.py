@@ -1,0 +1,237 @@
+"""What a worker does: train some fits, those of one kind as one stack."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from skmlp.estimators.callbacks import FitMonitor, with_callbacks
+from skmlp.estimators.data import Data
+from skmlp.estimators.memory import Progress
+from skmlp.estimators.problem import Problem
+from skmlp.estimators.reports import report
+from skmlp.estimators.solvers import by_batches, train
+from skmlp.estimators.stacks import Fit, StackMonitor, kind_of, networks_of
+from skmlp.model_selection.samples import Samples, network_of, same_values
+from skmlp.training.result import Monitor, TrainingResult
+from skmlp.training.stopping import StopReason
+
+VALIDATION = ("X_val", "y_val", "sample_weight_val")
+
+
+class NotTrainedError(RuntimeError):
+    """A fit that an interruption came before."""
+
+
+@dataclass(eq=False)
+class Task:
+    """A fit to be made.
+
+    Attributes
+    ----------
+    index : int
+        Its place among all fits that were asked for.
+    estimator : object
+        Unfitted, with its parameters set: a network, or whatever is not to be taken apart.
+    samples : Samples
+    before : Progress, or None
+        From where training goes on.
+    context : object, or None
+        scikit-learn's callback context of the fit.
+    caller : object, or None
+        What the callbacks are told to be the estimator of that context.
+    """
+
+    index: int
+    estimator: Any
+    samples: Samples
+    before: Progress | None = None
+    context: Any = None
+    caller: Any = None
+
+
+@dataclass
+class Outcome:
+    """What became of a task.
+
+    Attributes
+    ----------
+    index : int
+    estimator : object
+        Fitted, unless there is an ``error``.
+    seconds : float
+        The time of the fit: its share in that of a stack.
+    error : Exception, or None
+    progress : Progress, or None
+        How far it has come, if that was asked for.
+    """
+
+    index: int
+    estimator: Any = None
+    seconds: float = 0.0
+    error: Exception | None = None
+    progress: Progress | None = None
+
+    def interrupt(self) -> None:
+        """Note that an interruption came before the end of the fit."""
+        self.error = NotTrainedError("An interruption came before the end of this fit.")
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the fit did not come to its end because of an interruption."""
+        return isinstance(self.error, NotTrainedError)
+
+
+@dataclass
+class Entry:
+    """A task of which everything is settled but the weights."""
+
+    task: Task
+    fit: Fit
+    outcome: Outcome
+    monitor: FitMonitor = field(init=False)
+
+    def __post_init__(self) -> None:
+        estimator, problem = self.fit
+        self.monitor = FitMonitor(estimator, problem.given, problem.network, with_callbacks=True)
+
+    def finish(self, result: TrainingResult) -> None:
+        """Publish what became of the networks, and say why training stopped."""
+        estimator, problem = self.fit
+        if StopReason.INTERRUPTED in result.reasons:
+            self.outcome.interrupt()
+            return
+        try:
+            estimator._publish(problem, result)
+            report(estimator, problem, result, self.monitor)
+            self.outcome.estimator = estimator
+        except Exception as error:
+            self.outcome.error = error
+        if not estimator.warm_start:
+            estimator.__dict__.pop("_memory", None)  # many fits: only the weights are kept of each
+
+
+def run(tasks: Sequence[Task], keep_progress: bool = False) -> list[Outcome]:
+    """Train the networks of ``tasks``, in as few stacks as may be, and fit all other estimators.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+    keep_progress : bool, default=False
+        Whether to return what is needed to go on with training.
+
+    Returns
+    -------
+    list of Outcome
+    """
+    with ExitStack() as contexts:
+        outcomes: list[Outcome] = []
+        stacks: dict[Any, list[Entry]] = {}
+        cut = {id(samples): samples.cut() for samples in {id(t.samples): t.samples for t in tasks}.values()}
+        shared: dict[int, list[Data]] = {}
+        for task in tasks:
+            samples, outcome = cut[id(task.samples)], Outcome(task.index)
+            outcomes.append(outcome)
+            started = time.perf_counter()
+            enter(task, samples, contexts)
+            try:
+                if network_of(task.estimator) is task.estimator:
+                    problem = prepared(task, samples)
+                    data = shared_data(problem.data, shared.setdefault(id(samples), []))
+                    entry = Entry(task, Fit(task.estimator, replace(problem, data=data)), outcome)
+                    stacks.setdefault(key_of(entry), []).append(entry)
+                else:
+                    outcome.estimator = task.estimator.fit(samples.X, samples.y, **samples.params)
+            except Exception as error:
+                outcome.error = error
+            outcome.seconds += time.perf_counter() - started
+        for entries in stacks.values():
+            if any(outcome.interrupted for outcome in outcomes):
+                for entry in entries:
+                    entry.outcome.interrupt()
+            else:
+                train_stack(entries, keep_progress)
+        return outcomes
+
+
+def prepared(task: Task, samples: Samples | None = None) -> Problem:
+    """Return the problem of a network, on ``samples`` that were cut already or else those of the task."""
+    samples = samples or task.samples.cut()
+    params = {"sample_weight": None} | samples.params
+    validation = tuple(params.pop(name, None) for name in VALIDATION)
+    problem: Problem = task.estimator._prepare(samples.X, samples.y, **params, validation=validation)
+    return problem
+
+
+def shared_data(data: Data, shared: list[Data]) -> Data:
+    """Return equal data that are there already, or else these: a stack holds samples once."""
+    for known in shared:
+        pairs = ((data.X, known.X), (data.y, known.y), (data.sample_weight, known.sample_weight))
+        if all(same_values(a, b) for a, b in pairs):
+            return known
+    shared.append(data)
+    return data
+
+
+def key_of(entry: Entry) -> Any:
+    """Return what the entries of one stack have in common."""
+    if not entry.fit.estimator._is_stochastic() or entry.fit.estimator.max_time is not None:
+        return entry.task.index  # one by one
+    n_epochs = 0 if entry.task.before is None else len(entry.task.before.result.loss_curves[0])
+    key = kind_of(entry.fit), n_epochs
+    try:
+        hash(key)
+    except TypeError:
+        return entry.task.index  # of a choice of the user's own nothing is known
+    return key
+
+
+def train_stack(entries: list[Entry], keep_progress: bool) -> None:
+    """Train the networks of ``entries`` together, and write what became of each into its outcome."""
+    started = time.perf_counter()
+    fits = [entry.fit for entry in entries]
+    try:
+        for entry, result in zip(entries, results_of(entries, fits, keep_progress), strict=True):
+            entry.finish(result)
+    except Exception as error:  # of the solver: all fits of a stack would have it
+        for entry in entries:
+            entry.outcome.error = error
+    for entry in entries:
+        entry.monitor.close()
+        entry.outcome.seconds += (time.perf_counter() - started) / len(entries)
+
+
+def results_of(entries: list[Entry], fits: list[Fit], keep_progress: bool) -> list[TrainingResult]:
+    """Return what became of the networks of each fit."""
+    first = entries[0]
+    if not first.fit.estimator._is_stochastic():
+        return [train(*first.fit, first.monitor)]
+    listens = any(entry.monitor.monitors for entry in entries)
+    monitor = (
+        StackMonitor([entry.monitor for entry in entries], networks_of(fits)) if listens else Monitor()
+    )
+    before = [entry.task.before for entry in entries]
+    progress = by_batches(fits, monitor, None if first.task.before is None else before)  # type: ignore[arg-type]
+    if keep_progress:
+        for entry, ended in zip(entries, progress, strict=True):
+            entry.outcome.progress = ended
+    return [ended.result for ended in progress]
+
+
+@with_callbacks  # type: ignore[untyped-decorator]
+def end_callbacks(estimator: Any) -> None:
+    """Let the callbacks of an estimator end, as its own ``fit`` would."""
+
+
+def enter(task: Task, samples: Samples, contexts: ExitStack) -> None:
+    """Begin scikit-learn's callback context of a task, and end it with all others."""
+    contexts.callback(end_callbacks, task.estimator)
+    if task.context is None:
+        return
+    told = {"estimator": task.caller, "X": samples.X, "y": samples.y}
+    contexts.callback(lambda: task.context.call_on_fit_task_end(**told))
+    contexts.enter_context(task.context.propagate_callback_context(task.estimator))
+    task.context.call_on_fit_task_begin(**told)

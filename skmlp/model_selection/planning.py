@@ -1,0 +1,111 @@
+"""Which fits are given to a worker together: as many as its cache holds."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable, Sequence
+from math import ceil
+from typing import Any
+
+import joblib
+
+from skmlp.estimators.choices import batch_size_of, optimizer_of
+from skmlp.estimators.problem import Problem
+from skmlp.model_selection.jobs import Task, prepared
+from skmlp.model_selection.samples import network_of
+
+CACHE_BYTES = 4 * 2**20
+"""What the networks of a stack and their activations may fill: more falls out of the cache."""
+
+DATA_BYTES = 256 * 2**20
+"""What samples of a stack may fill that its networks do not share."""
+
+DIFFERING = {
+    "random_state",
+    "alpha",
+    "learning_rate_init",
+    "weight_decay",
+    "max_grad_norm",
+    "momentum",
+    "beta_1",
+    "beta_2",
+    "epsilon",
+    "tol",
+    "dropout",
+    "loss",
+    "quantile",
+    "min_scale",
+    "beta",
+    "class_weight",
+    "scoring",
+    "validation_fraction",
+}
+"""Parameters that need not keep networks apart; where they do, a worker makes two stacks of one."""
+
+
+def digest(value: Any, otherwise: Hashable) -> Hashable:
+    """Return what equal values have in common; ``otherwise`` of a value that cannot be looked into."""
+    try:
+        return str(joblib.hash(value))
+    except Exception:  # pickling may raise anything
+        return otherwise
+
+
+def jobs_of(tasks: Sequence[Task], n_workers: int) -> list[list[Task]]:
+    """Return the tasks that a worker is given at a time, each a stack if they can be one.
+
+    There are at least as many as workers, and where it matters a multiple: none waits for the others.
+    """
+    alone = [task for task in tasks if network_of(task.estimator) is not task.estimator]
+    groups: dict[Hashable, list[Task]] = {}
+    for task in tasks:
+        if network_of(task.estimator) is task.estimator:
+            groups.setdefault(kind_of(task), []).append(task)
+    jobs = [[task] for task in alone]
+    for group in groups.values():
+        n_stacks = ceil(len(group) / networks_per_stack(group[0]))
+        if len(groups) < n_workers or n_stacks > 1:
+            n_stacks = n_workers * ceil(n_stacks / n_workers)
+        # Those of one training part together: they share its rows, and need no padding.
+        parts = list(dict.fromkeys(id(task.samples) for task in group))
+        group.sort(key=lambda task: parts.index(id(task.samples)))
+        size = ceil(len(group) / n_stacks)
+        jobs += [group[start : start + size] for start in range(0, len(group), size)]
+    return jobs
+
+
+def kind_of(task: Task) -> Hashable:
+    """Return what the networks that one worker is given together have in common."""
+    estimator = task.estimator
+    if not estimator._is_stochastic() or estimator.max_time is not None:
+        return task.index
+    common = {
+        name: value for name, value in estimator.get_params(deep=False).items() if name not in DIFFERING
+    }
+    started = task.before is not None
+    return type(estimator), started, digest(common, task.index)
+
+
+def networks_per_stack(task: Task) -> int:
+    """Return how many fits like ``task`` fill the cache."""
+    if not task.estimator._is_stochastic():
+        return 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the fit itself will warn
+        try:
+            problem = prepared(task)
+        except Exception:  # and will raise
+            return 1
+    size = max(1, CACHE_BYTES // bytes_of(task.estimator, problem))
+    if task.estimator.standardize and task.estimator.early_stopping:  # on rows of its own
+        size = min(size, max(1, DATA_BYTES // (problem.data.X.shape[0] * problem.data.X.shape[1] * 8)))
+    return int(size)
+
+
+def bytes_of(estimator: Any, problem: Problem) -> int:
+    """Return what a fit fills in each step: its networks, their gradient and moments, and a batch."""
+    n_networks, n_parameters = problem.theta.shape
+    batch_size = batch_size_of(estimator, len(problem.rows))
+    of_network = (2 + optimizer_of(estimator).n_moments) * n_parameters
+    of_batch = batch_size * (problem.network.n_inputs + 2 * sum(problem.network.widths[1:]))
+    return int(n_networks * (of_network + of_batch) * problem.theta.itemsize)

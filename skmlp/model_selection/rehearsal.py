@@ -1,0 +1,296 @@
+"""Fits that are made before scikit-learn asks for them.
+
+scikit-learn's searches and validations do all that they always do, so that their options mean what they
+always mean; only, they are given a stand-in for the estimator. When they split the data, all fits that
+will follow are known, and are trained as few stacks. The stand-in's ``fit`` then takes the next of them.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from joblib import effective_n_jobs
+from sklearn.base import clone
+from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.parallel import Parallel, delayed
+
+from skmlp.estimators.choices import schedule_of
+from skmlp.model_selection.jobs import Outcome, Task, run
+from skmlp.model_selection.planning import digest, jobs_of
+from skmlp.model_selection.samples import (
+    Samples,
+    fit_params,
+    length,
+    network_of,
+    preprocess,
+    preprocessing_of,
+)
+from skmlp.network.arrays import Array
+from skmlp.training.stopping import StopReason
+
+
+class Wanted(NamedTuple):
+    """A fit that scikit-learn is going to ask for.
+
+    Attributes
+    ----------
+    parameters : dict
+        What is set on the estimator.
+    rows : array of int
+        The training part.
+    fold : int, default=0
+        Which training part that is.
+    """
+
+    parameters: dict[str, Any]
+    rows: Array
+    fold: int = 0
+
+
+class Splits:
+    """A splitter whose splits are known to ``train`` before anybody else has them.
+
+    Parameters
+    ----------
+    cv : splitter
+    train : callable
+        Is given X, y and the list of training parts.
+    """
+
+    def __init__(self, cv: Any, train: Callable[[Any, Any, list[Array]], None]) -> None:
+        self.cv, self.train = cv, train
+
+    def get_n_splits(self, *args: Any, **params: Any) -> int:
+        """Return how many splits there are."""
+        n_splits: int = self.cv.get_n_splits(*args, **params)
+        return n_splits
+
+    def split(self, X: Any, y: Any = None, **params: Any) -> list[tuple[Array, Array]]:
+        """Return the splits, of whose training parts all fits have then been made."""
+        splits = list(self.cv.split(X, y, **params))
+        self.train(X, y, [rows for rows, _ in splits])
+        return splits
+
+    def get_metadata_routing(self) -> Any:
+        """Return the metadata that the splitter asks for."""
+        return get_routing_for_object(self.cv)
+
+
+class Fits:
+    """The fits of one search or validation.
+
+    Parameters
+    ----------
+    estimator : object
+    params : dict
+        The metadata that the search or validation was given.
+    n_jobs, verbose, pre_dispatch
+        As in scikit-learn.
+    error_score : 'raise' or number
+        With a number, an interruption ends training but keeps what is done.
+    resource : str, default=None
+        The parameter that tells fits of the same parameters and rows apart, of which the later go on from
+        the earlier.
+
+    Attributes
+    ----------
+    seconds : list of float
+        The time of each fit, in the order in which they were asked for.
+    interrupted : bool
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        params: dict[str, Any],
+        *,
+        n_jobs: int | None,
+        verbose: int,
+        pre_dispatch: int | str,
+        error_score: Any = "raise",
+        resource: str | None = None,
+    ) -> None:
+        self.estimator, self.real = estimator, type(estimator)
+        self.params = fit_params(estimator, params)
+        self.verbose, self.error_score, self.resource = verbose, error_score, resource
+        # Made now: while scikit-learn takes one fit after the other, joblib's backends are switched off.
+        self.n_workers = effective_n_jobs(n_jobs)
+        self.parallel = Parallel(
+            n_jobs=n_jobs,
+            verbose=max(0, verbose - 1),
+            pre_dispatch=pre_dispatch,
+            return_as="generator",
+        )
+        self.seconds: list[float] = []
+        self.interrupted = False
+        self._waiting: deque[tuple[int, Outcome]] = deque()
+        self._earlier: dict[Hashable, Outcome] = {}
+
+    def stand_in(self) -> Any:
+        """Return a clone of the estimator whose ``fit`` takes the next of the fits that have been made."""
+
+        @functools.wraps(self.real.fit)
+        def fit(estimator: Any, X: Any, *args: Any, **params: Any) -> Any:
+            estimator.__class__ = self.real  # its time has come
+            if not self._waiting:  # the fit of the best estimator on all samples
+                return estimator.fit(X, *args, **params)
+            expected, outcome = self._waiting.popleft()
+            if length(X) != expected:
+                raise RuntimeError(
+                    f"A fit to {expected} samples was made, one to {length(X)} is asked for."
+                )
+            if outcome.error is not None:
+                raise outcome.error
+            vars(estimator).update(vars(outcome.estimator))
+            return estimator
+
+        estimator = clone(self.estimator)
+        body = {"fit": fit, "__module__": self.real.__module__, "__doc__": self.real.__doc__}
+        metaclass: Any = type(self.real)
+        estimator.__class__ = metaclass(self.real.__name__, (self.real,), body)
+        return estimator
+
+    def train(
+        self, X: Any, y: Any, wanted: Sequence[Wanted], contexts: Iterable[Any] = (), caller: Any = None
+    ) -> None:
+        """Make all fits that are ``wanted``.
+
+        Parameters
+        ----------
+        X, y : array-likes
+        wanted : sequence of Wanted
+            In the order in which they will be asked for.
+        contexts : iterable of callback contexts, default=()
+            One per fit, if there are callbacks.
+        caller : object, default=None
+            What callbacks are told to be the estimator of these contexts.
+        """
+        samples = {id(rows): Samples(X, y, self.params, rows) for _, rows, _ in wanted}
+        tasks = []
+        for index, (parameters, rows, _) in enumerate(wanted):
+            estimator = clone(self.estimator).set_params(**clone(parameters, safe=False))
+            tasks.append(Task(index, estimator, samples[id(rows)], caller=caller))
+        for task, context in zip(tasks, contexts, strict=False):
+            task.context = context
+        outcomes = self._outcomes(tasks, wanted)
+        if self.interrupted:
+            self._report_interruption(outcomes)
+        self.seconds += [outcome.seconds for outcome in outcomes]
+        sizes = [len(rows) for _, rows, _ in wanted]
+        self._waiting.extend(zip(sizes, outcomes, strict=True))
+
+    def _outcomes(self, tasks: list[Task], wanted: Sequence[Wanted]) -> list[Outcome]:
+        """Return what becomes of each task."""
+        names = [self._name(w) for w in wanted]
+        outcomes: dict[int, Outcome] = {}
+        for task, name in zip(tasks, names, strict=True):
+            if name in self._earlier and (over := self._go_on(task, self._earlier[name])):
+                outcomes[task.index] = over
+        try:
+            for done in self._made([task for task in tasks if task.index not in outcomes]):
+                outcomes[done.index] = done
+                self.interrupted |= done.interrupted
+        except KeyboardInterrupt:
+            self.interrupted = True
+        for task in tasks:
+            if task.index not in outcomes:
+                outcomes[task.index] = Outcome(task.index)
+                outcomes[task.index].interrupt()
+        ordered = [outcomes[task.index] for task in tasks]
+        self._earlier = {name: outcome for name, outcome in zip(names, ordered, strict=True) if name}
+        return ordered
+
+    def _made(self, tasks: list[Task]) -> Iterator[Outcome]:
+        """Yield what becomes of each task, in the order in which they are done."""
+        open_tasks, steps_of, failed = self._preprocessed(tasks)
+        yield from failed
+        jobs = jobs_of(open_tasks, self.n_workers)
+        if self.verbose > 0:
+            print(f"Training {len(open_tasks)} fits in {len(jobs)} stacks")
+        keeps = self.resource is not None
+        for done in self.parallel(delayed(run)(job, keeps) for job in jobs):
+            for outcome in done:
+                if outcome.index in steps_of and outcome.error is None:
+                    pipeline, steps, seconds = steps_of[outcome.index]
+                    # The last step was trained by itself.
+                    pipeline.steps = [*steps.steps, (pipeline.steps[-1][0], outcome.estimator)]
+                    outcome.estimator = pipeline
+                    outcome.seconds += seconds
+                yield outcome
+            if any(outcome.interrupted for outcome in done):
+                return
+
+    def _preprocessed(
+        self, tasks: list[Task]
+    ) -> tuple[list[Task], dict[int, tuple[Any, Any, float]], list[Outcome]]:
+        """Fit all steps but the last of pipelines, once where they and the samples are the same.
+
+        Returns
+        -------
+        tasks : list of Task
+            What is left to do; of a pipeline, its last step.
+        steps : dict of index to (pipeline, fitted steps, seconds)
+        failed : list of Outcome
+        """
+        alike: dict[Hashable, list[Task]] = {}
+        left: list[Task] = []
+        for task in tasks:
+            steps = preprocessing_of(task.estimator) if network_of(task.estimator) else None
+            if steps is None:
+                left.append(task)
+            else:
+                alike.setdefault((digest(steps, task.index), id(task.samples)), []).append(task)
+        jobs = [(same[0].estimator, same[0].samples) for same in alike.values()]
+        fitted: dict[int, tuple[Any, Any, float]] = {}
+        failed: list[Outcome] = []
+        for same, (steps, samples, seconds, error) in zip(
+            alike.values(), self.parallel(delayed(preprocess)(*job) for job in jobs), strict=True
+        ):
+            share = seconds / len(same)
+            for task in same:
+                if error is not None:
+                    failed.append(Outcome(task.index, seconds=share, error=error))
+                    continue
+                fitted[task.index] = task.estimator, steps, share
+                left.append(replace(task, estimator=network_of(task.estimator), samples=samples))
+        return sorted(left, key=lambda task: task.index), fitted, failed
+
+    def _name(self, wanted: Wanted) -> Hashable:
+        """Return what a fit has in common with those that it goes on from; None if it starts anew."""
+        if self.resource is None:
+            return None
+        others = {name: v for name, v in wanted.parameters.items() if name != self.resource}
+        return digest(others, None) and (digest(others, None), wanted.fold)
+
+    def _go_on(self, task: Task, earlier: Outcome) -> Outcome | None:
+        """Let a task go on from an ``earlier`` fit; return what becomes of it if training is over."""
+        network = network_of(task.estimator)
+        progress = earlier.progress
+        if network is None or progress is None or earlier.error is not None:
+            return None
+        schedule = schedule_of(network)
+        reasons = set(progress.result.reasons)
+        if schedule.needs_the_end or schedule.warmup:
+            return None  # its rates are planned for another number of epochs
+        if reasons == {StopReason.MAX_ITER}:
+            task.before = progress
+        elif StopReason.MAX_ITER not in reasons:
+            earlier.estimator.set_params(**{str(self.resource): network.max_iter})
+            return Outcome(task.index, earlier.estimator, progress=progress)
+        return None
+
+    def _report_interruption(self, outcomes: list[Outcome]) -> None:
+        """Warn of what is missing; raise if nothing is there, or nothing may be missing."""
+        n_done = sum(not outcome.interrupted for outcome in outcomes)
+        if self.error_score == "raise" or not n_done:
+            raise KeyboardInterrupt
+        warnings.warn(
+            f"Interrupted by user: {n_done} of {len(outcomes)} fits are done and kept, the others get"
+            f" error_score={self.error_score}.",
+            stacklevel=2,
+        )
