@@ -36,6 +36,22 @@ class Data:
         return Data(self.X[rows], self.y[rows], weights, self.labels[rows])
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What an estimator makes of X, y and the weights.
+
+    Attributes
+    ----------
+    data : Data
+        In the units of the user.
+    published : dict
+        The attributes that the data have given to the estimator.
+    """
+
+    data: Data
+    published: dict[str, Any]
+
+
 def hold_out(
     data: Data, fraction: float, random_state: np.random.RandomState, strata: Array | None
 ) -> tuple[Array, Array]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,7 @@ from skmlp.estimators.callbacks import CallbackSupportMixin, FitMonitor, with_ca
 from skmlp.estimators.choices import is_cost, network_of
 from skmlp.estimators.combinations import check_combinations
 from skmlp.estimators.curves import curves, mean_curves
-from skmlp.estimators.data import Data, hold_out, n_held_out
+from skmlp.estimators.data import Data, Reading, hold_out, n_held_out
 from skmlp.estimators.early_stopping import Validation
 from skmlp.estimators.memory import fitted_layers, fitted_parameters
 from skmlp.estimators.parameters import STOCHASTIC_SOLVERS, check_parameters
@@ -145,12 +146,19 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         incremental: bool = False,
         classes: Any = None,
         validation: tuple[Any, Any, Any] = (None, None, None),
+        read: Reading | None = None,
     ) -> Problem:
-        """Check everything, publish what the data say, and return the problem that a solver is given."""
+        """Check everything, publish what the data say, and return the problem that a solver is given.
+
+        ``read`` is what an estimator of the same `_reading_key` has made of the same X, y and weights.
+        """
         check_parameters(self)
         check_combinations(self)
         continuing = (incremental or self.warm_start) and hasattr(self, "coefs_")
-        given = self._read(X, y, sample_weight, continuing, classes)
+        if read is None:
+            read = self._read(X, y, sample_weight, continuing, classes)
+        self.__dict__.update(read.published)
+        given = read.data
         network = network_of(self, given.X.shape[1], self._loss().n_scores(given.y.shape[1]))
         random_state = check_random_state(self.random_state)
         seeds, streams = self._member_streams(random_state)
@@ -175,19 +183,27 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         self._publish_network(network)
         objective = self._objective(network, theta, streams)
         return Problem(
-            objective, theta, given, data, rows, validate, seeds, streams, incremental, continuing
+            objective, theta, read, data, rows, validate, seeds, streams, incremental, continuing
         )
+
+    def _reading_key(self) -> Hashable:
+        """Return what estimators must have in common for `_read` to make the same of the same data."""
+        names = ("dtype", "class_weight", "loss", "quantile")
+        return type(self), *(repr(getattr(self, name, None)) for name in names)
 
     def _initialize(self, network: Network, theta: Array, data: Data, rows: Array) -> None:
         """Change the initial parameters ``theta`` (K, P) by what the training ``rows`` say."""
 
-    def _read(self, X: Any, y: Any, sample_weight: Any, continuing: bool, classes: Any) -> Data:
+    def _read(self, X: Any, y: Any, sample_weight: Any, continuing: bool, classes: Any) -> Reading:
+        """Check X, y and the weights, encode them, and publish what they say."""
+        before = dict(vars(self))
         X, y = self._validate_data(X, y, reset=not (continuing and hasattr(self, "n_features_in_")))
         encoded = self._read_targets(y, classes, X.dtype, continuing=continuing)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X.shape[0], X.dtype)
         sample_weight = self._with_class_weight(y, sample_weight, X.dtype)
-        return Data(X, encoded, sample_weight, y)
+        published = {name: v for name, v in vars(self).items() if before.get(name, self) is not v}
+        return Reading(Data(X, encoded, sample_weight, y), published)
 
     def _read_validation(self, validation: tuple[Any, Any, Any], data: Data) -> Data | None:
         X, y, sample_weight = validation

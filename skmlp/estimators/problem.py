@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skmlp.estimators.data import Data
+from skmlp.estimators.data import Data, Reading
 from skmlp.estimators.early_stopping import Validation
 from skmlp.network.arrays import Array
 from skmlp.network.network import Network
@@ -23,8 +23,8 @@ class Problem:
         What is minimised, of K networks: the members of an ensemble, or one.
     theta : array of shape (K, P)
         Where each network starts.
-    given : Data
-        The samples in the units of the user.
+    read : Reading
+        What the estimator has made of X, y and the weights.
     data : Data
         The same as the network sees them.
     rows : array of int
@@ -43,7 +43,7 @@ class Problem:
 
     objective: Objective
     theta: Array
-    given: Data
+    read: Reading
     data: Data
     rows: Array
     validate: Validation | None
@@ -51,6 +51,11 @@ class Problem:
     streams: list[np.random.RandomState]
     incremental: bool
     continuing: bool
+
+    @property
+    def given(self) -> Data:
+        """The samples in the units of the user."""
+        return self.read.data
 
     @property
     def network(self) -> Network:

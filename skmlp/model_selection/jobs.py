@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from skmlp.estimators.callbacks import FitMonitor, with_callbacks
-from skmlp.estimators.data import Data
+from skmlp.estimators.data import Data, Reading
 from skmlp.estimators.memory import Progress
 from skmlp.estimators.problem import Problem
 from skmlp.estimators.reports import report
@@ -131,7 +131,8 @@ def run(tasks: Sequence[Task], keep_progress: bool = False) -> list[Outcome]:
         outcomes: list[Outcome] = []
         stacks: dict[Any, list[Entry]] = {}
         cut = {id(samples): samples.cut() for samples in {id(t.samples): t.samples for t in tasks}.values()}
-        shared: dict[int, list[Data]] = {}
+        readings: dict[Any, Reading] = {}
+        shared: dict[Any, list[Data]] = {}
         for task in tasks:
             samples, outcome = cut[id(task.samples)], Outcome(task.index)
             outcomes.append(outcome)
@@ -139,8 +140,10 @@ def run(tasks: Sequence[Task], keep_progress: bool = False) -> list[Outcome]:
             enter(task, samples, contexts)
             try:
                 if network_of(task.estimator) is task.estimator:
-                    problem = prepared(task, samples)
-                    data = shared_data(problem.data, shared.setdefault(id(samples), []))
+                    same = id(samples), task.estimator._reading_key()
+                    problem = prepared(task, samples, readings.get(same))
+                    readings[same] = problem.read
+                    data = shared_data(problem.data, shared.setdefault(same, []))
                     entry = Entry(task, Fit(task.estimator, replace(problem, data=data)), outcome)
                     stacks.setdefault(key_of(entry), []).append(entry)
                 else:
@@ -157,12 +160,17 @@ def run(tasks: Sequence[Task], keep_progress: bool = False) -> list[Outcome]:
         return outcomes
 
 
-def prepared(task: Task, samples: Samples | None = None) -> Problem:
-    """Return the problem of a network, on ``samples`` that were cut already or else those of the task."""
+def prepared(task: Task, samples: Samples | None = None, read: Reading | None = None) -> Problem:
+    """Return the problem of a network, on ``samples`` that were cut already or else those of the task.
+
+    ``read`` is what another network has made of them.
+    """
     samples = samples or task.samples.cut()
     params = {"sample_weight": None} | samples.params
     validation = tuple(params.pop(name, None) for name in VALIDATION)
-    problem: Problem = task.estimator._prepare(samples.X, samples.y, **params, validation=validation)
+    problem: Problem = task.estimator._prepare(
+        samples.X, samples.y, **params, validation=validation, read=read
+    )
     return problem
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from math import ceil
 from typing import Any
 
 import joblib
+from sklearn.base import clone
 
 from skmlp.estimators.choices import batch_size_of, optimizer_of
 from skmlp.estimators.problem import Problem
@@ -79,11 +81,9 @@ def kind_of(task: Task) -> Hashable:
     estimator = task.estimator
     if not estimator._is_stochastic() or estimator.max_time is not None:
         return task.index
-    common = {
-        name: value for name, value in estimator.get_params(deep=False).items() if name not in DIFFERING
-    }
-    started = task.before is not None
-    return type(estimator), started, digest(common, task.index)
+    # Not of get_params, which takes longer than all the rest; an unfitted estimator has nothing else.
+    common = repr([(name, value) for name, value in vars(estimator).items() if name not in DIFFERING])
+    return type(estimator), task.before is not None, common
 
 
 def networks_per_stack(task: Task) -> int:
@@ -93,7 +93,8 @@ def networks_per_stack(task: Task) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the fit itself will warn
         try:
-            problem = prepared(task)
+            # A clone: what is drawn here must not be missing where a random stream was handed in.
+            problem = prepared(replace(task, estimator=clone(task.estimator)))
         except Exception:  # and will raise
             return 1
     size = max(1, CACHE_BYTES // bytes_of(task.estimator, problem))
