@@ -45,7 +45,12 @@ class Validation:
 
     def __call__(self, theta: Array, networks: Array) -> tuple[Array, Array]:
         """Return the scores and the mean losses of the networks with parameters ``theta`` (k, P)."""
-        z = self.network.output(self.network.layout.view(theta).layers, self.data.X)
+        return self.of_scores(
+            self.network.output(self.network.layout.view(theta).layers, self.data.X), theta
+        )
+
+    def of_scores(self, z: Array, theta: Array) -> tuple[Array, Array]:
+        """Return the same from the raw scores (k, n, q) that are known already."""
         losses = self._losses(z)
         scores = np.full(len(theta), np.nan)
         for k, z_k in enumerate(z):

@@ -96,7 +96,7 @@ def by_batches(
     estimator, problem = fits[0]
     for fit in fits:
         check_batch_size(fit.estimator, len(fit.problem.rows))
-    batch_size = batch_size_of(estimator, len(problem.rows))
+    batch_size = max(batch_size_of(fit.estimator, len(fit.problem.rows)) for fit in fits)
     samples, stack = Samples.of(fits), networks_of(fits)
     starts = [start for start, fit in zip(samples.starts, fits, strict=True) for _ in fit.problem.theta]
     rows = [start + fit.problem.rows for start, fit in zip(samples.starts, fits, strict=True)]

@@ -6,6 +6,7 @@ A single fit is a stack of one.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from math import ceil
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,17 +32,18 @@ class Fit(NamedTuple):
 def kind_of(fit: Fit) -> Hashable:
     """Return what fits must have in common so that their networks can be trained as one stack."""
     estimator, problem = fit
-    batch_size = batch_size_of(estimator, len(problem.rows))
-    n_full, rest = divmod(len(problem.rows), batch_size)
+    n_rows = len(problem.rows)
+    batch_size = batch_size_of(estimator, n_rows)
+    n_batches = ceil(n_rows / batch_size)
     draws = bool(problem.objective.training.streams)
     return (
         problem.objective.kind,
         kind(optimizer_of(estimator)),
         repr(schedule_of(estimator)),
-        batch_size,
-        n_full + bool(rest),
+        n_batches,
+        batch_size if n_batches > 1 else None,  # a batch of all rows can be padded
         # Networks with chance in their layers draw for each row: padding would change what they draw.
-        rest if draws else None,
+        n_rows if draws else None,
         isinstance(problem.data.X, np.ndarray),
         problem.validate is None,
         bool(estimator.shuffle),
@@ -106,18 +108,35 @@ class Samples(NamedTuple):
 
 
 def validation_of(fits: Sequence[Fit]) -> Validate | None:
-    """Return what scores the networks of the stack, each on the validation data of its own fit."""
-    if fits[0].problem.validate is None or len(fits) == 1:
+    """Return what scores the networks of the stack, each on the validation data of its own fit.
+
+    Networks with equally many rows are computed at once: one by one they would take as long as training.
+    """
+    parts = [fit.problem.validate for fit in fits if fit.problem.validate is not None]
+    if not parts or len(fits) == 1:
         return fits[0].problem.validate
-    stack = networks_of(fits)
+    fit_of = np.repeat(np.arange(len(fits)), [len(fit.problem.theta) for fit in fits])
+    alike: dict[Hashable, list[int]] = {}
+    for i, part in enumerate(parts):
+        # Sparse rows are a group of their own.
+        alike.setdefault(part.data.X.shape if isinstance(part.data.X, np.ndarray) else i, []).append(i)
+    groups = []
+    for members in alike.values():
+        rows = [parts[i].data.X for i in members]
+        groups.append((members, np.stack(rows) if isinstance(rows[0], np.ndarray) else rows[0]))
 
     def validate(theta: Array, networks: Array) -> tuple[Array, Array]:
-        scores, losses = np.empty(len(theta)), np.empty(len(theta))
-        for fit, own in zip(fits, stack, strict=True):
-            rows = np.flatnonzero((networks >= own.start) & (networks < own.stop))
-            if len(rows):
-                of_fit: Any = fit.problem.validate
-                scores[rows], losses[rows] = of_fit(theta[rows], networks[rows] - own.start)
+        scores, losses, of_fit = np.empty(len(theta)), np.empty(len(theta)), fit_of[networks]
+        for members, X in groups:
+            here = np.flatnonzero(np.isin(of_fit, members))
+            if not len(here):
+                continue
+            own_X = X[np.searchsorted(members, of_fit[here])] if isinstance(X, np.ndarray) else X
+            network, own_theta = parts[0].network, theta[here]
+            z = network.output(network.layout.view(own_theta).layers, own_X)
+            for i in np.unique(of_fit[here]):
+                own = of_fit[here] == i
+                scores[here[own]], losses[here[own]] = parts[i].of_scores(z[own], own_theta[own])
         return scores, losses
 
     return validate
@@ -134,7 +153,7 @@ class StackMonitor(Monitor):
         The networks of each fit.
     """
 
-    def __init__(self, monitors: list[Monitor], stack: list[slice]) -> None:
+    def __init__(self, monitors: Sequence[Monitor], stack: list[slice]) -> None:
         self.monitors, self.stack = monitors, stack
         self.ended = [False] * len(monitors)
 
@@ -151,7 +170,8 @@ class StackMonitor(Monitor):
                 continue
             networks = [k for k in epoch.networks.tolist() if own.start <= k < own.stop]
             if monitor.end(self._of_fit(epoch, networks, own.start)):
-                epoch.stopped.update(dict.fromkeys(networks, StopReason.CALLBACK))
+                for network in networks:
+                    epoch.stopped.setdefault(network, StopReason.CALLBACK)
             self.ended[i] = all(network in epoch.stopped for network in networks)
         return False
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from skmlp.estimators.callbacks import FitMonitor, with_callbacks
+from sklearn.base import clone
+
+from skmlp.estimators.callbacks import FitMonitor, has_callbacks, with_callbacks
 from skmlp.estimators.data import Data, Reading
 from skmlp.estimators.memory import Progress
 from skmlp.estimators.problem import Problem
@@ -20,6 +23,9 @@ from skmlp.training.result import Monitor, TrainingResult
 from skmlp.training.stopping import StopReason
 
 VALIDATION = ("X_val", "y_val", "sample_weight_val")
+
+KNOWN = {"sample_weight", *VALIDATION}
+"""The metadata that the networks of skmlp take; ``fit`` will complain of others."""
 
 
 class NotTrainedError(RuntimeError):
@@ -92,13 +98,18 @@ class Entry:
     task: Task
     fit: Fit
     outcome: Outcome
-    monitor: FitMonitor = field(init=False)
+    random_state: Any  # before anything was drawn
 
-    def __post_init__(self) -> None:
-        estimator, problem = self.fit
-        self.monitor = FitMonitor(estimator, problem.given, problem.network, with_callbacks=True)
+    def alone(self, keep_progress: bool) -> None:
+        """Make the fit by itself, from its very beginning."""
+        estimator = clone(self.fit.estimator).set_params(random_state=self.random_state)
+        if has_callbacks(estimator):
+            estimator.set_callbacks()  # they have been told of this fit
+        task = replace(self.task, estimator=estimator, context=None)
+        (outcome,) = run([task], keep_progress)
+        vars(self.outcome).update(vars(outcome))
 
-    def finish(self, result: TrainingResult) -> None:
+    def finish(self, result: TrainingResult, monitor: FitMonitor) -> None:
         """Publish what became of the networks, and say why training stopped."""
         estimator, problem = self.fit
         if StopReason.INTERRUPTED in result.reasons:
@@ -106,7 +117,7 @@ class Entry:
             return
         try:
             estimator._publish(problem, result)
-            report(estimator, problem, result, self.monitor)
+            report(estimator, problem, result, monitor)
             self.outcome.estimator = estimator
         except Exception as error:
             self.outcome.error = error
@@ -139,12 +150,14 @@ def run(tasks: Sequence[Task], keep_progress: bool = False) -> list[Outcome]:
             started = time.perf_counter()
             enter(task, samples, contexts)
             try:
-                if network_of(task.estimator) is task.estimator:
+                if network_of(task.estimator) is task.estimator and KNOWN.issuperset(samples.params):
                     same = id(samples), task.estimator._reading_key()
+                    random_state = copy.deepcopy(task.estimator.random_state)
                     problem = prepared(task, samples, readings.get(same))
                     readings[same] = problem.read
                     data = shared_data(problem.data, shared.setdefault(same, []))
-                    entry = Entry(task, Fit(task.estimator, replace(problem, data=data)), outcome)
+                    fit = Fit(task.estimator, replace(problem, data=data))
+                    entry = Entry(task, fit, outcome, random_state)
                     stacks.setdefault(key_of(entry), []).append(entry)
                 else:
                     outcome.estimator = task.estimator.fit(samples.X, samples.y, **samples.params)
@@ -201,28 +214,33 @@ def train_stack(entries: list[Entry], keep_progress: bool) -> None:
     """Train the networks of ``entries`` together, and write what became of each into its outcome."""
     started = time.perf_counter()
     fits = [entry.fit for entry in entries]
+    monitors = [FitMonitor(e, problem.given, problem.network, with_callbacks=True) for e, problem in fits]
     try:
-        for entry, result in zip(entries, results_of(entries, fits, keep_progress), strict=True):
-            entry.finish(result)
-    except Exception as error:  # of the solver: all fits of a stack would have it
-        for entry in entries:
-            entry.outcome.error = error
-    for entry in entries:
-        entry.monitor.close()
+        ended = results_of(entries, monitors, keep_progress)
+    except Exception as error:
+        if len(entries) == 1:
+            entries[0].outcome.error = error
+        else:  # a scorer, or whoever listens, has failed: to find out of whose fit
+            for entry in entries:
+                entry.alone(keep_progress)
+    else:
+        for entry, result, monitor in zip(entries, ended, monitors, strict=True):
+            entry.finish(result, monitor)
+    for entry, monitor in zip(entries, monitors, strict=True):
+        monitor.close()
         entry.outcome.seconds += (time.perf_counter() - started) / len(entries)
 
 
-def results_of(entries: list[Entry], fits: list[Fit], keep_progress: bool) -> list[TrainingResult]:
+def results_of(
+    entries: list[Entry], monitors: Sequence[FitMonitor], keep_progress: bool
+) -> list[TrainingResult]:
     """Return what became of the networks of each fit."""
-    first = entries[0]
-    if not first.fit.estimator._is_stochastic():
-        return [train(*first.fit, first.monitor)]
-    listens = any(entry.monitor.monitors for entry in entries)
-    monitor = (
-        StackMonitor([entry.monitor for entry in entries], networks_of(fits)) if listens else Monitor()
-    )
-    before = [entry.task.before for entry in entries]
-    progress = by_batches(fits, monitor, None if first.task.before is None else before)  # type: ignore[arg-type]
+    fits, before = [entry.fit for entry in entries], [entry.task.before for entry in entries]
+    if not fits[0].estimator._is_stochastic():
+        return [train(*fits[0], monitors[0])]
+    listens = any(monitor.monitors for monitor in monitors)
+    monitor = StackMonitor(monitors, networks_of(fits)) if listens else Monitor()
+    progress = by_batches(fits, monitor, [p for p in before if p is not None] or None)
     if keep_progress:
         for entry, ended in zip(entries, progress, strict=True):
             entry.outcome.progress = ended

@@ -9,6 +9,7 @@ from math import ceil
 from typing import Any
 
 import joblib
+import numpy as np
 from sklearn.base import clone
 
 from skmlp.estimators.choices import batch_size_of, optimizer_of
@@ -19,8 +20,11 @@ from skmlp.model_selection.samples import network_of
 CACHE_BYTES = 4 * 2**20
 """What the networks of a stack and their activations may fill: more falls out of the cache."""
 
-DATA_BYTES = 256 * 2**20
-"""What samples of a stack may fill that its networks do not share."""
+DATA_BYTES = 64 * 2**20
+"""What the samples of a stack may fill: networks share them where they can, one training part at least."""
+
+PREPROCESSED_BYTES = 2**30
+"""What preprocessed training parts may fill at a time."""
 
 DIFFERING = {
     "random_state",
@@ -58,21 +62,25 @@ def jobs_of(tasks: Sequence[Task], n_workers: int) -> list[list[Task]]:
 
     There are at least as many as workers, and where it matters a multiple: none waits for the others.
     """
-    alone = [task for task in tasks if network_of(task.estimator) is not task.estimator]
     groups: dict[Hashable, list[Task]] = {}
     for task in tasks:
-        if network_of(task.estimator) is task.estimator:
-            groups.setdefault(kind_of(task), []).append(task)
-    jobs = [[task] for task in alone]
+        is_network = network_of(task.estimator) is task.estimator
+        groups.setdefault(kind_of(task) if is_network else task.index, []).append(task)
+    jobs = []
     for group in groups.values():
-        n_stacks = ceil(len(group) / networks_per_stack(group[0]))
+        most, most_parts = most_per_stack(group[0]) if len(group) > 1 else (1, 1)
+        n_stacks = ceil(len(group) / most)
         if len(groups) < n_workers or n_stacks > 1:
             n_stacks = n_workers * ceil(n_stacks / n_workers)
         # Those of one training part together: they share its rows, and need no padding.
-        parts = list(dict.fromkeys(id(task.samples) for task in group))
-        group.sort(key=lambda task: parts.index(id(task.samples)))
-        size = ceil(len(group) / n_stacks)
-        jobs += [group[start : start + size] for start in range(0, len(group), size)]
+        by_part: dict[int, list[Task]] = {}
+        for task in group:
+            by_part.setdefault(id(task.samples), []).append(task)
+        parts = list(by_part.values())
+        for start in range(0, len(parts), most_parts):
+            some = [task for part in parts[start : start + most_parts] for task in part]
+            size = min(len(some), ceil(len(group) / n_stacks))
+            jobs += [some[i : i + size] for i in range(0, len(some), size)]
     return jobs
 
 
@@ -86,21 +94,24 @@ def kind_of(task: Task) -> Hashable:
     return type(estimator), task.before is not None, common
 
 
-def networks_per_stack(task: Task) -> int:
-    """Return how many fits like ``task`` fill the cache."""
+def most_per_stack(task: Task) -> tuple[int, int]:
+    """Return how many fits like ``task`` fill the cache, and how many training parts the memory."""
     if not task.estimator._is_stochastic():
-        return 1
+        return 1, 1
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the fit itself will warn
         try:
             # A clone: what is drawn here must not be missing where a random stream was handed in.
             problem = prepared(replace(task, estimator=clone(task.estimator)))
         except Exception:  # and will raise
-            return 1
-    size = max(1, CACHE_BYTES // bytes_of(task.estimator, problem))
-    if task.estimator.standardize and task.estimator.early_stopping:  # on rows of its own
-        size = min(size, max(1, DATA_BYTES // (problem.data.X.shape[0] * problem.data.X.shape[1] * 8)))
-    return int(size)
+            return 1, 1
+    most = max(1, CACHE_BYTES // bytes_of(task.estimator, problem))
+    X = problem.data.X
+    n_bytes = X.nbytes if isinstance(X, np.ndarray) else X.data.nbytes + X.indices.nbytes
+    most_parts = max(1, DATA_BYTES // n_bytes)
+    if task.estimator.standardize and task.estimator.early_stopping:
+        most = min(most, most_parts)  # scaled on rows of its own, each fit has a part of its own
+    return int(most), int(most_parts)
 
 
 def bytes_of(estimator: Any, problem: Problem) -> int:

@@ -7,13 +7,17 @@ will follow are known, and are trained as few stacks. The stand-in's ``fit`` the
 
 from __future__ import annotations
 
+import copy
 import functools
 import warnings
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from numbers import Integral
+from types import TracebackType
 from typing import Any, NamedTuple
 
+import numpy as np
 from joblib import effective_n_jobs
 from sklearn.base import clone
 from sklearn.utils.metadata_routing import get_routing_for_object
@@ -21,10 +25,9 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skmlp.estimators.choices import schedule_of
 from skmlp.model_selection.jobs import Outcome, Task, run
-from skmlp.model_selection.planning import digest, jobs_of
+from skmlp.model_selection.planning import PREPROCESSED_BYTES, digest, jobs_of
 from skmlp.model_selection.samples import (
     Samples,
-    fit_params,
     length,
     network_of,
     preprocess,
@@ -32,6 +35,16 @@ from skmlp.model_selection.samples import (
 )
 from skmlp.network.arrays import Array
 from skmlp.training.stopping import StopReason
+
+
+class InterruptedSearchError(Exception):
+    """Leaves a search that goes on in several rounds."""
+
+
+def can_rehearse(estimator: Any, y: Any, n_jobs: Any, verbose: Any) -> bool:
+    """Return whether there is a network to be trained, and nothing for scikit-learn to complain about."""
+    valid = (n_jobs is None or isinstance(n_jobs, Integral)) and isinstance(verbose, Integral)
+    return valid and network_of(estimator) is not None and y is not None
 
 
 class Wanted(NamedTuple):
@@ -73,7 +86,9 @@ class Splits:
     def split(self, X: Any, y: Any = None, **params: Any) -> list[tuple[Array, Array]]:
         """Return the splits, of whose training parts all fits have then been made."""
         splits = list(self.cv.split(X, y, **params))
-        self.train(X, y, [rows for rows, _ in splits])
+        # A splitter may give masks.
+        parts = [np.asarray(rows) for rows, _ in splits]
+        self.train(X, y, [np.flatnonzero(rows) if rows.dtype == bool else rows for rows in parts])
         return splits
 
     def get_metadata_routing(self) -> Any:
@@ -87,8 +102,6 @@ class Fits:
     Parameters
     ----------
     estimator : object
-    params : dict
-        The metadata that the search or validation was given.
     n_jobs, verbose, pre_dispatch
         As in scikit-learn.
     error_score : 'raise' or number
@@ -96,39 +109,42 @@ class Fits:
     resource : str, default=None
         The parameter that tells fits of the same parameters and rows apart, of which the later go on from
         the earlier.
+    caller : object, default=None
+        What callbacks are told to be the estimator of the fits' contexts.
 
     Attributes
     ----------
     seconds : list of float
         The time of each fit, in the order in which they were asked for.
     interrupted : bool
+    n_rounds : int
+        How often scikit-learn has taken all fits that were made for it.
     """
 
     def __init__(
         self,
         estimator: Any,
-        params: dict[str, Any],
         *,
         n_jobs: int | None,
         verbose: int,
         pre_dispatch: int | str,
         error_score: Any = "raise",
         resource: str | None = None,
+        caller: Any = None,
     ) -> None:
         self.estimator, self.real = estimator, type(estimator)
-        self.params = fit_params(estimator, params)
         self.verbose, self.error_score, self.resource = verbose, error_score, resource
+        self.caller, self.n_rounds = caller, 0
         # Made now: while scikit-learn takes one fit after the other, joblib's backends are switched off.
         self.n_workers = effective_n_jobs(n_jobs)
-        self.parallel = Parallel(
-            n_jobs=n_jobs,
-            verbose=max(0, verbose - 1),
-            pre_dispatch=pre_dispatch,
-            return_as="generator",
-        )
+        options = {"n_jobs": n_jobs, "verbose": max(0, verbose - 1), "pre_dispatch": pre_dispatch}
+        try:
+            self.parallel = Parallel(**options, return_as="generator")
+        except ValueError:  # a backend that returns all at once
+            self.parallel = Parallel(**options)
         self.seconds: list[float] = []
         self.interrupted = False
-        self._waiting: deque[tuple[int, Outcome]] = deque()
+        self._waiting: deque[tuple[int, Outcome, TracebackType | None]] = deque()
         self._earlier: dict[Hashable, Outcome] = {}
 
     def stand_in(self) -> Any:
@@ -139,13 +155,14 @@ class Fits:
             estimator.__class__ = self.real  # its time has come
             if not self._waiting:  # the fit of the best estimator on all samples
                 return estimator.fit(X, *args, **params)
-            expected, outcome = self._waiting.popleft()
+            expected, outcome, traceback = self._waiting.popleft()
             if length(X) != expected:
                 raise RuntimeError(
                     f"A fit to {expected} samples was made, one to {length(X)} is asked for."
                 )
             if outcome.error is not None:
-                raise outcome.error
+                # Each raise lengthens the traceback, and fits of a stack may share their error.
+                raise outcome.error.with_traceback(traceback)
             vars(estimator).update(vars(outcome.estimator))
             return estimator
 
@@ -156,33 +173,39 @@ class Fits:
         return estimator
 
     def train(
-        self, X: Any, y: Any, wanted: Sequence[Wanted], contexts: Iterable[Any] = (), caller: Any = None
+        self,
+        X: Any,
+        y: Any,
+        params: dict[str, Any],
+        wanted: Sequence[Wanted],
+        contexts: Iterable[Any] = (),
     ) -> None:
         """Make all fits that are ``wanted``.
 
         Parameters
         ----------
         X, y : array-likes
+        params : dict
+            The metadata for ``fit``.
         wanted : sequence of Wanted
             In the order in which they will be asked for.
         contexts : iterable of callback contexts, default=()
             One per fit, if there are callbacks.
-        caller : object, default=None
-            What callbacks are told to be the estimator of these contexts.
         """
-        samples = {id(rows): Samples(X, y, self.params, rows) for _, rows, _ in wanted}
+        samples = {id(rows): Samples(X, y, params, rows) for _, rows, _ in wanted}
         tasks = []
         for index, (parameters, rows, _) in enumerate(wanted):
             estimator = clone(self.estimator).set_params(**clone(parameters, safe=False))
-            tasks.append(Task(index, estimator, samples[id(rows)], caller=caller))
+            tasks.append(Task(index, estimator, samples[id(rows)], caller=self.caller))
         for task, context in zip(tasks, contexts, strict=False):
             task.context = context
         outcomes = self._outcomes(tasks, wanted)
         if self.interrupted:
             self._report_interruption(outcomes)
         self.seconds += [outcome.seconds for outcome in outcomes]
-        sizes = [len(rows) for _, rows, _ in wanted]
-        self._waiting.extend(zip(sizes, outcomes, strict=True))
+        for (_, rows, _), outcome in zip(wanted, outcomes, strict=True):
+            traceback = None if outcome.error is None else outcome.error.__traceback__
+            self._waiting.append((len(rows), outcome, traceback))
 
     def _outcomes(self, tasks: list[Task], wanted: Sequence[Wanted]) -> list[Outcome]:
         """Return what becomes of each task."""
@@ -207,14 +230,18 @@ class Fits:
 
     def _made(self, tasks: list[Task]) -> Iterator[Outcome]:
         """Yield what becomes of each task, in the order in which they are done."""
-        open_tasks, steps_of, failed = self._preprocessed(tasks)
-        yield from failed
-        jobs = jobs_of(open_tasks, self.n_workers)
-        if self.verbose > 0:
-            print(f"Training {len(open_tasks)} fits in {len(jobs)} stacks")
-        keeps = self.resource is not None
-        for done in self.parallel(delayed(run)(job, keeps) for job in jobs):
-            for outcome in done:
+        alike: dict[Hashable, list[Task]] = {}
+        for task in tasks:
+            steps = preprocessing_of(task.estimator) if network_of(task.estimator) else None
+            key = None if steps is None else (digest(steps, task.index), id(task.samples))
+            alike.setdefault(key, []).append(task)
+        ready = alike.pop(None, [])
+        parts = list(alike.values())
+        at_a_time = max(self.n_workers, PREPROCESSED_BYTES // tasks[0].samples.n_bytes) if tasks else 1
+        for start in range(0, len(parts) or 1, at_a_time):
+            some, steps_of, failed = self._preprocessed(parts[start : start + at_a_time])
+            yield from failed
+            for outcome in self._trained([*ready, *some]):
                 if outcome.index in steps_of and outcome.error is None:
                     pipeline, steps, seconds = steps_of[outcome.index]
                     # The last step was trained by itself.
@@ -222,43 +249,47 @@ class Fits:
                     outcome.estimator = pipeline
                     outcome.seconds += seconds
                 yield outcome
+            if self.interrupted:
+                return
+            ready = []
+
+    def _trained(self, tasks: list[Task]) -> Iterator[Outcome]:
+        """Yield what becomes of each task that needs no preprocessing."""
+        jobs = jobs_of(tasks, self.n_workers)
+        if self.verbose > 0:
+            print(f"Training {len(tasks)} fits in {len(jobs)} jobs")
+        keeps = self.resource is not None
+        for done in self.parallel(delayed(run)(job, keeps) for job in jobs):
+            yield from done
             if any(outcome.interrupted for outcome in done):
                 return
 
     def _preprocessed(
-        self, tasks: list[Task]
+        self, parts: list[list[Task]]
     ) -> tuple[list[Task], dict[int, tuple[Any, Any, float]], list[Outcome]]:
-        """Fit all steps but the last of pipelines, once where they and the samples are the same.
+        """Fit all steps but the last of pipelines, once for each list of tasks that have them in common.
 
         Returns
         -------
         tasks : list of Task
-            What is left to do; of a pipeline, its last step.
+            What is left to do: the last step.
         steps : dict of index to (pipeline, fitted steps, seconds)
         failed : list of Outcome
         """
-        alike: dict[Hashable, list[Task]] = {}
         left: list[Task] = []
-        for task in tasks:
-            steps = preprocessing_of(task.estimator) if network_of(task.estimator) else None
-            if steps is None:
-                left.append(task)
-            else:
-                alike.setdefault((digest(steps, task.index), id(task.samples)), []).append(task)
-        jobs = [(same[0].estimator, same[0].samples) for same in alike.values()]
         fitted: dict[int, tuple[Any, Any, float]] = {}
         failed: list[Outcome] = []
-        for same, (steps, samples, seconds, error) in zip(
-            alike.values(), self.parallel(delayed(preprocess)(*job) for job in jobs), strict=True
-        ):
-            share = seconds / len(same)
-            for task in same:
+        jobs = [(tasks[0].estimator, tasks[0].samples) for tasks in parts]
+        results = self.parallel(delayed(preprocess)(*job) for job in jobs) if jobs else []
+        for tasks, (steps, samples, seconds, error) in zip(parts, results, strict=True):
+            share = seconds / len(tasks)
+            for task in tasks:
                 if error is not None:
                     failed.append(Outcome(task.index, seconds=share, error=error))
-                    continue
-                fitted[task.index] = task.estimator, steps, share
-                left.append(replace(task, estimator=network_of(task.estimator), samples=samples))
-        return sorted(left, key=lambda task: task.index), fitted, failed
+                else:
+                    fitted[task.index] = task.estimator, steps, share
+                    left.append(replace(task, estimator=network_of(task.estimator), samples=samples))
+        return left, fitted, failed
 
     def _name(self, wanted: Wanted) -> Hashable:
         """Return what a fit has in common with those that it goes on from; None if it starts anew."""
@@ -278,7 +309,8 @@ class Fits:
         if schedule.needs_the_end or schedule.warmup:
             return None  # its rates are planned for another number of epochs
         if reasons == {StopReason.MAX_ITER}:
-            task.before = progress
+            # Candidates that are drawn twice must not share their random streams.
+            task.before = copy.deepcopy(progress)
         elif StopReason.MAX_ITER not in reasons:
             earlier.estimator.set_params(**{str(self.resource): network.max_iter})
             return Outcome(task.index, earlier.estimator, progress=progress)
@@ -287,10 +319,12 @@ class Fits:
     def _report_interruption(self, outcomes: list[Outcome]) -> None:
         """Warn of what is missing; raise if nothing is there, or nothing may be missing."""
         n_done = sum(not outcome.interrupted for outcome in outcomes)
-        if self.error_score == "raise" or not n_done:
+        if self.error_score == "raise" or not (n_done or self.seconds):
             raise KeyboardInterrupt
         warnings.warn(
             f"Interrupted by user: {n_done} of {len(outcomes)} fits are done and kept, the others get"
             f" error_score={self.error_score}.",
             stacklevel=2,
         )
+        if not n_done:
+            raise InterruptedSearchError

@@ -10,12 +10,7 @@ import numpy as np
 from sklearn import get_config
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, indexable
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    get_routing_for_object,
-    process_routing,
-)
+from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
 
 from skmlp.estimators.multilayer_perceptron import BaseMultilayerPerceptron
 from skmlp.network.arrays import Array
@@ -51,9 +46,13 @@ class Samples:
         y = None if self.y is None else _safe_indexing(self.y, self.rows)
         return Samples(_safe_indexing(self.X, self.rows), y, params)
 
-    def __len__(self) -> int:
-        n_samples: int = length(self.X) if self.rows is None else len(self.rows)
-        return n_samples
+    @property
+    def n_bytes(self) -> int:
+        """About what the features of the training part fill as numbers."""
+        shape = getattr(self.X, "shape", (length(self.X), 1))
+        n_values = getattr(self.X, "nnz", int(np.prod(shape)))
+        share = 1.0 if self.rows is None else len(self.rows) / max(1, shape[0])
+        return max(1, int(8 * n_values * share))
 
 
 def length(values: Any) -> Any:
@@ -64,16 +63,11 @@ def length(values: Any) -> Any:
     return len(values) if hasattr(values, "__len__") and not isinstance(values, (str, dict)) else None
 
 
-def fit_params(estimator: Any, params: dict[str, Any]) -> dict[str, Any]:
-    """Return those of the metadata ``params`` that ``estimator.fit`` is given."""
-    if not get_config()["enable_metadata_routing"]:
-        return {name: value for name, value in params.items() if name != "groups"}
-    wanted = get_routing_for_object(estimator).consumes("fit", params.keys())
-    router = MetadataRouter(owner=type(estimator).__name__).add(
-        estimator=estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit")
-    )
-    routed = process_routing(router, "fit", **{name: params[name] for name in wanted})
-    return dict(routed.estimator.fit)
+def fit_params(caller: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """Return those of the metadata ``params`` of a search (or a router) that its estimator is given."""
+    if get_config()["enable_metadata_routing"]:
+        return dict(process_routing(caller, "fit", **params).estimator.fit)
+    return {name: value for name, value in params.items() if name != "groups"}
 
 
 def network_of(estimator: Any) -> Any:

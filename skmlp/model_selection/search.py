@@ -16,13 +16,15 @@ from sklearn.model_selection import check_cv
 
 from skmlp.estimators.callbacks import has_callbacks
 from skmlp.model_selection.documentation import documented
-from skmlp.model_selection.rehearsal import Fits, Splits, Wanted
-from skmlp.model_selection.samples import network_of
+from skmlp.model_selection.rehearsal import (
+    Fits,
+    InterruptedSearchError,
+    Splits,
+    Wanted,
+    can_rehearse,
+)
+from skmlp.model_selection.samples import fit_params
 from skmlp.network.arrays import Array
-
-
-class InterruptedSearchError(Exception):
-    """Leaves a search that goes on in several rounds."""
 
 
 class StackedSearch:
@@ -47,32 +49,33 @@ class StackedSearch:
             The fitted search. If ``fit`` raises, the search is as it was before.
         """
         me: Any = self
-        if network_of(me.estimator) is None or y is None:
+        if not can_rehearse(me.estimator, y, me.n_jobs, me.verbose):
             return super().fit(X, y, **params)  # type: ignore[misc]
         resource = getattr(me, "resource", "")
         fits = Fits(
             me.estimator,
-            params,
             n_jobs=me.n_jobs,
             verbose=me.verbose,
             pre_dispatch=me.pre_dispatch,
             error_score=me.error_score,
+            caller=self,
             resource=resource if resource.rpartition("__")[2] == "max_iter" else None,
         )
         # A copy is fitted: it has the stand-in, and the search stays as it is if anything goes wrong.
         search = copy.copy(me)
-        search._fits, search.estimator, search.n_jobs = fits, fits.stand_in(), 1
+        search._fits, search._params, search.estimator, search.n_jobs = fits, params, fits.stand_in(), 1
         search.cv = check_cv(me.cv, y, classifier=is_classifier(me.estimator))
         with parallel_config(backend="sequential"):
             super(StackedSearch, search).fit(X, y, **params)  # type: ignore[misc]
         search.estimator.__class__ = fits.real  # the scorer may hold it
-        given = {*me.get_params(deep=False), "_fits"}
+        given = {*me.get_params(deep=False), "_fits", "_params"}
         vars(self).update({name: value for name, value in vars(search).items() if name not in given})
         return self
 
     def _run_search(self, evaluate_candidates: Callable[..., Any], *, callback_ctx: Any = None) -> None:
         """Evaluate candidates as the search does that this one extends."""
         context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
+        me: Any = self
         run: Any = super()._run_search  # type: ignore[misc]
         if not hasattr(self, "_fits"):
             run(evaluate_candidates, **context)
@@ -86,7 +89,11 @@ class StackedSearch:
         try:
             run(evaluate, **context)
         except InterruptedSearchError:
-            vars(self)["n_iterations_"] = len(vars(self)["n_resources_"])
+            # What scikit-learn would have noted at the end; a round without results is none.
+            self.n_iterations_ = me._fits.n_rounds
+            me.n_resources_, me.n_candidates_ = (
+                rounds[: self.n_iterations_] for rounds in (me.n_resources_, me.n_candidates_)
+            )
 
     def _evaluate(
         self,
@@ -111,11 +118,13 @@ class StackedSearch:
                     callback_ctx.subcontext(task_name="candidate-split-evaluation", task_id=i)
                     for i in range(len(wanted))
                 ]
-            fits.train(X, y, wanted, contexts, caller=copy.copy(self) if contexts else None)
+            metadata = fit_params(self, me._params)
+            fits.train(X, y, metadata, wanted, contexts)
 
         results = evaluate_candidates(candidates, Splits(cv or me.cv, train), more_results)
         seconds = np.reshape(fits.seconds, (len(results["params"]), -1))
         results["mean_fit_time"], results["std_fit_time"] = seconds.mean(axis=1), seconds.std(axis=1)
+        fits.n_rounds += 1
         if fits.interrupted and hasattr(self, "n_resources_"):
             raise InterruptedSearchError
         return results

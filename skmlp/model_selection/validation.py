@@ -12,12 +12,14 @@ from joblib import parallel_config
 from sklearn import model_selection
 from sklearn.base import is_classifier
 from sklearn.dummy import DummyRegressor
+from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import check_random_state
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
-from skmlp.model_selection.rehearsal import Fits, Splits, Wanted
-from skmlp.model_selection.samples import network_of
+from skmlp.model_selection.rehearsal import Fits, Splits, Wanted, can_rehearse
+from skmlp.model_selection.samples import fit_params
 from skmlp.network.arrays import Array
 
 FIFTHS = np.linspace(0.1, 1.0, 5)
@@ -54,11 +56,10 @@ def with_stacks(
     seconds : list of float, or None
         The time of each fit; None where the function made the fits itself.
     """
-    if network_of(estimator) is None or y is None:
+    if not can_rehearse(estimator, y, options["n_jobs"], options["verbose"]):
         return function(estimator, X, y, **options), None
     fits = Fits(
         estimator,
-        options["params"] or {},
         n_jobs=options["n_jobs"],
         verbose=options["verbose"],
         pre_dispatch=options["pre_dispatch"],
@@ -66,12 +67,22 @@ def with_stacks(
     )
 
     def train(X: Any, y: Any, parts: list[Array]) -> None:
-        fits.train(X, encode(y) if encode else y, wanted_of(parts))
+        params = fit_params(router_of(estimator, options), options["params"] or {})
+        fits.train(X, encode(y) if encode else y, params, wanted_of(parts))
 
     cv = Splits(check_cv(options["cv"], y, classifier=is_classifier(estimator)), train)
     with parallel_config(backend="sequential"):
         result = function(fits.stand_in(), X, y, **options | {"cv": cv, "n_jobs": 1})
     return result, fits.seconds
+
+
+def router_of(estimator: Any, options: dict[str, Any]) -> MetadataRouter:
+    """Return who may ask for metadata."""
+    router = MetadataRouter(owner=type(estimator).__name__)
+    router.add(estimator=estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
+    router.add(splitter=options["cv"], method_mapping=MethodMapping().add(caller="fit", callee="split"))
+    scorer = check_scoring(estimator, options.get("scoring"))
+    return router.add(scorer=scorer, method_mapping=MethodMapping().add(caller="fit", callee="score"))
 
 
 def one_each(parts: list[Array]) -> list[Wanted]:

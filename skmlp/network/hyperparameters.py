@@ -7,7 +7,7 @@ network), and a column, which broadcasts over what belongs to each network, wher
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import Field, fields, replace
+from dataclasses import Field, fields, is_dataclass, replace
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -29,8 +29,11 @@ def kind(choice: Any) -> Hashable:
     """Return what dataclasses must have in common so that they can be `stacked`."""
     differing = {field.name for field in fields_per_network(choice)}
     # Not of the fields alone: a class of one's own may keep more.
-    common = ((name, value) for name, value in vars(choice).items() if name not in differing)
-    return type(choice), tuple(common)
+    return type(choice), *(
+        (name, kind(value) if is_dataclass(value) else value)
+        for name, value in vars(choice).items()
+        if name not in differing
+    )
 
 
 def stacked(choices: Sequence[Choice], dtype: Any = float, n_axes: int = 1) -> Choice:

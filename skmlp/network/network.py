@@ -101,20 +101,21 @@ class Network:
     def output(self, parameters: list[list[Array]], X: Any, layer: int = -1) -> Array:
         """Return what ``layer`` makes of the rows of ``X`` in every network, (K, n, q), block by block.
 
-        The last layer makes the raw scores. ``X`` is an array or a sparse matrix of shape (n, m). Buffers
-        are made anew in every call, so that threads can share a network.
+        The last layer makes the raw scores. ``X`` is an array or a sparse matrix of shape (n, m), or an
+        array (K, n, m) with rows for each network. Buffers are made anew in every call, so that threads
+        can share a network.
         """
         dense = isinstance(X, np.ndarray)
-        n_networks, n = len(parameters[0][0]), X.shape[0]
+        n_networks, n = len(parameters[0][0]), X.shape[-2]
         width = self.widths[1:][layer]
         output = np.empty_like(parameters[0][0], shape=(n_networks, n, width))
         n_block = max(64, PREDICT_ELEMENTS // (n_networks * max(self.widths[1:])))
         traces = self.traces(n_networks, min(n, n_block), like=output)
         for start in range(0, n, n_block):
-            rows = X[start : start + n_block]
-            if rows.shape[0] < traces[0].output.shape[1]:
-                traces = self.traces(n_networks, rows.shape[0], like=output)
-            x = rows[np.newaxis] if dense else SparseBlock([rows] * n_networks)
+            rows = X[..., start : start + n_block, :] if dense else X[start : start + n_block]
+            if rows.shape[-2] < traces[0].output.shape[1]:
+                traces = self.traces(n_networks, rows.shape[-2], like=output)
+            x = rows if dense else SparseBlock([rows] * n_networks)
             self.forward(parameters, x, traces)
             output[:, start : start + n_block] = traces[layer].output
         return output
