@@ -1,6 +1,7 @@
 """Configuration of the documentation: ``sphinx-build -W -b html docs docs/_build``."""
 
 import logging
+import re
 
 import matplotlib.pyplot as plt
 from docutils import nodes
@@ -55,6 +56,7 @@ EXAMPLES = [
     "sine_regression",
     "inverse_problem",
     "solvers",
+    "grid_search",
 ]
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
@@ -108,7 +110,13 @@ def strip_examples(app, docname, source):
     source[0] = source[0].replace("\n\n```\n", "\n```\n")
 
 
+def strip_references(app, what, name, obj, options, lines):
+    """Keep but the words of references that inherited docstrings have to scikit-learn's own pages."""
+    lines[:] = [re.sub(r":(?:term|ref):`([^`<]+?)(?: <[^`]*)?`", r"*\1*", line) for line in lines]
+
+
 def setup(app):
     """Register what is above."""
     app.connect("source-read", strip_examples)
+    app.connect("autodoc-process-docstring", strip_references, priority=600)  # after numpydoc
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))

@@ -1,0 +1,134 @@
+r"""
+Three hundred fits, and a map of them
+=====================================
+
+How much penalty, and which learning rate? The answers depend on each other, so both are tried together,
+each pair by cross-validation: that is hundreds of fits of small networks. ``skmlp.model_selection`` has
+scikit-learn's searches, and trains the networks of many fits side by side, as one stack. The scores are the
+same, but there is time for a map in place of three values.
+"""
+
+import time
+import warnings
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import LogNorm
+from scipy.stats import loguniform
+from sklearn.datasets import load_breast_cancer
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skmlp import MLPClassifier
+from skmlp.model_selection import GridSearchCV, HalvingRandomSearchCV
+
+warnings.simplefilter("ignore", ConvergenceWarning)  # the numbers of epochs are chosen
+
+X, y = load_breast_cancer(return_X_y=True)
+network = MLPClassifier(
+    (20,), batch_size=64, max_iter=60, n_iter_no_change=np.inf, dtype="float32", random_state=0
+)
+model = make_pipeline(StandardScaler(), network)
+
+# %%
+# Sixty candidates, five folds
+# ----------------------------
+#
+# Ten penalties, six learning rates, 60 epochs each. The score is the log-loss on the part left out: unlike
+# the accuracy, it also says whether probabilities are as sure as they may be.
+
+penalties = np.logspace(-3, 1.5, 10)
+rates = np.logspace(-4, -1.5, 6)
+search = GridSearchCV(
+    model,
+    {"mlpclassifier__alpha": penalties, "mlpclassifier__learning_rate_init": rates},
+    scoring="neg_log_loss",
+)
+start = time.perf_counter()
+search.fit(X, y)
+seconds = time.perf_counter() - start
+n_fits = len(search.cv_results_["params"]) * search.n_splits_
+print(f"{n_fits} fits in {seconds:.1f} seconds, and the best once more on all samples")
+
+# %%
+losses = -search.cv_results_["mean_test_score"].reshape(len(penalties), len(rates))
+figure, axis = plt.subplots(figsize=(7, 5.4), layout="constrained")
+image = axis.imshow(losses, norm=LogNorm(), cmap="viridis_r", aspect="auto", origin="lower")
+for (row, column), loss in np.ndenumerate(losses):
+    color = "white" if loss > 0.16 else "black"
+    axis.text(column, row, f"{loss:.3f}", ha="center", va="center", color=color, fontsize=8)
+best_row, best_column = np.unravel_index(losses.argmin(), losses.shape)
+corner = best_column - 0.5, best_row - 0.5
+axis.add_patch(plt.Rectangle(corner, 1, 1, fill=False, color="C1", linewidth=3))
+axis.set_xticks(range(len(rates)), [f"{rate:.2g}" for rate in rates])
+axis.set_yticks(range(len(penalties)), [f"{penalty:.2g}" for penalty in penalties])
+axis.grid(visible=False)
+axis.set(xlabel="learning_rate_init", ylabel="alpha", title=f"{n_fits} fits in {seconds:.0f} seconds")
+bar = figure.colorbar(image, label="log-loss on the parts left out", ticks=[0.1, 0.2, 0.5])
+bar.ax.set_yticklabels(["0.1", "0.2", "0.5"])
+bar.ax.minorticks_off()
+
+# %%
+# The map has three slopes. On the left, 60 epochs are not enough. At the top, the penalty leaves little of
+# the weights. Below on the right, the network knows its training part by heart and is too sure of what it
+# says of others. The best candidate, framed, lies where the three meet: fast learning, and just the penalty
+# that this takes. Two searches, each over one parameter with the other at its default, do not go there.
+#
+# Twenty-seven candidates, and the best go on
+# -------------------------------------------
+#
+# Successive halving does not train what is lost already. All candidates get nine epochs; the best third of
+# them goes on to 27 epochs, the best third of these to 81, and so forth. With ``resource="max_iter"``,
+# survivors go on from where they were, and nothing is trained twice.
+
+halving = HalvingRandomSearchCV(
+    model,
+    {
+        "mlpclassifier__alpha": loguniform(1e-3, 10**1.5),
+        "mlpclassifier__learning_rate_init": loguniform(1e-4, 10**-1.5),
+    },
+    n_candidates=27,
+    resource="mlpclassifier__max_iter",
+    min_resources=9,
+    max_resources=243,
+    scoring="neg_log_loss",
+    return_train_score=False,
+    random_state=0,
+)
+start = time.perf_counter()
+halving.fit(X, y)
+seconds = time.perf_counter() - start
+print(f"{halving.n_candidates_} candidates, {halving.n_resources_} epochs: {seconds:.1f} seconds")
+
+# %%
+curves = {}
+results = halving.cv_results_
+for params, n_epochs, score in zip(
+    results["params"], results["n_resources"], results["mean_test_score"], strict=True
+):
+    candidate = params["mlpclassifier__learning_rate_init"], params["mlpclassifier__alpha"]
+    curves.setdefault(candidate, []).append((n_epochs, -score))
+
+figure, axis = plt.subplots(figsize=(7, 4.4), layout="constrained")
+colors = plt.cm.ScalarMappable(LogNorm(rates[0], rates[-1]), "plasma_r")
+for (rate, _), curve in curves.items():
+    axis.plot(*np.transpose(curve), "o-", markersize=4, linewidth=1.2, color=colors.to_rgba(rate))
+axis.axhline(losses.min(), color="0.4", linestyle="--", linewidth=1, label="best of the grid")
+axis.set(xscale="log", yscale="log", xlabel="epochs", ylabel="log-loss on the parts left out")
+axis.set_xticks(halving.n_resources_, halving.n_resources_)
+axis.set_yticks([0.1, 0.2, 0.5], ["0.1", "0.2", "0.5"])
+axis.minorticks_off()
+axis.legend()
+_ = figure.colorbar(colors, ax=axis, label="learning_rate_init")
+
+# %%
+# A dot is a candidate, at the mean of its folds. The last one comes near the best of the grid, with a fifth
+# of the epochs in all. But what goes on is what learns fast: after nine epochs nobody sees what a small
+# learning rate would be worth after two hundred, and most of the lines that rise are candidates with too
+# little penalty for a longer fit. Where that matters, let ``min_resources`` be larger.
+#
+# What can be one stack, and what cannot, is told in the user guide, under "Searching for parameters".
+
+# sphinx_gallery_thumbnail_number = 1
+plt.show()
