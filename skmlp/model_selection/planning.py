@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from math import ceil
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skmlp.estimators.choices import batch_size_of, optimizer_of
+from skmlp.estimators.parameters import hidden_sizes
 from skmlp.estimators.problem import Problem
 from skmlp.model_selection.jobs import Task, prepared
 from skmlp.model_selection.samples import network_of
@@ -22,6 +24,9 @@ CACHE_BYTES = 4 * 2**20
 
 DATA_BYTES = 64 * 2**20
 """What the samples of a stack may fill: networks share them where they can, one training part at least."""
+
+WEIGHTS_BYTES = 2**30
+"""What the weights of fits may fill that wait to be scored."""
 
 PREPROCESSED_BYTES = 2**30
 """What preprocessed training parts may fill at a time."""
@@ -55,6 +60,31 @@ def digest(value: Any, otherwise: Hashable) -> Hashable:
         return str(joblib.hash(value))
     except Exception:  # pickling may raise anything
         return otherwise
+
+
+def rounds_of(tasks: Sequence[Task]) -> list[list[Task]]:
+    """Return the tasks in their order, cut where the weights of all networks would fill the memory."""
+    rounds: list[list[Task]] = [[]]
+    n_bytes = 0
+    for task in tasks:
+        of_task = weights_bytes(task)
+        n_bytes += of_task
+        if n_bytes > WEIGHTS_BYTES and rounds[-1]:
+            rounds.append([])
+            n_bytes = of_task
+        rounds[-1].append(task)
+    return rounds
+
+
+def weights_bytes(task: Task) -> int:
+    """Return about what the weights of a fit fill; preprocessing may change it a little."""
+    network, X = network_of(task.estimator), task.samples.X
+    try:
+        hidden = hidden_sizes(network.hidden_layer_sizes) or []
+        widths = [X.shape[1], *hidden, 1]
+        return int(8 * network.n_members * sum(a * b for a, b in pairwise(widths)))
+    except (AttributeError, IndexError, TypeError):  # the fit itself will complain, if there is a reason
+        return 0
 
 
 def jobs_of(tasks: Sequence[Task], n_workers: int) -> list[list[Task]]:

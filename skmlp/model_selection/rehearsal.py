@@ -25,7 +25,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skmlp.estimators.choices import schedule_of
 from skmlp.model_selection.jobs import Outcome, Task, run
-from skmlp.model_selection.planning import PREPROCESSED_BYTES, digest, jobs_of
+from skmlp.model_selection.planning import PREPROCESSED_BYTES, digest, jobs_of, rounds_of
 from skmlp.model_selection.samples import (
     Samples,
     length,
@@ -145,7 +145,11 @@ class Fits:
         self.seconds: list[float] = []
         self.interrupted = False
         self._waiting: deque[tuple[int, Outcome, TracebackType | None]] = deque()
-        self._earlier: dict[Hashable, Outcome] = {}
+        self._rounds: deque[list[Task]] = deque()
+        self._wanted: Sequence[Wanted] = ()
+        self._n_done = 0
+        self._earlier: dict[Hashable, Outcome] = {}  # those of the wanted before
+        self._made_now: dict[Hashable, Outcome] = {}
 
     def stand_in(self) -> Any:
         """Return a clone of the estimator whose ``fit`` takes the next of the fits that have been made."""
@@ -153,6 +157,8 @@ class Fits:
         @functools.wraps(self.real.fit)
         def fit(estimator: Any, X: Any, *args: Any, **params: Any) -> Any:
             estimator.__class__ = self.real  # its time has come
+            if not self._waiting and self._rounds:
+                self._make_next_round()
             if not self._waiting:  # the fit of the best estimator on all samples
                 return estimator.fit(X, *args, **params)
             expected, outcome, traceback = self._waiting.popleft()
@@ -199,23 +205,34 @@ class Fits:
             tasks.append(Task(index, estimator, samples[id(rows)], caller=self.caller))
         for task, context in zip(tasks, contexts, strict=False):
             task.context = context
-        outcomes = self._outcomes(tasks, wanted)
-        if self.interrupted:
-            self._report_interruption(outcomes)
-        self.seconds += [outcome.seconds for outcome in outcomes]
-        for (_, rows, _), outcome in zip(wanted, outcomes, strict=True):
-            traceback = None if outcome.error is None else outcome.error.__traceback__
-            self._waiting.append((len(rows), outcome, traceback))
+        self._wanted, self._n_done = wanted, 0
+        self._earlier, self._made_now = self._made_now, {}
+        self._rounds.extend(rounds_of(tasks))
+        self._make_next_round()
 
-    def _outcomes(self, tasks: list[Task], wanted: Sequence[Wanted]) -> list[Outcome]:
+    def _make_next_round(self) -> None:
+        """Make as many fits as may wait in memory until scikit-learn takes them."""
+        tasks = self._rounds.popleft()
+        was_interrupted = self.interrupted
+        outcomes = self._outcomes(tasks)
+        self._n_done += sum(not outcome.interrupted for outcome in outcomes)
+        if self.interrupted and not was_interrupted:
+            self._report_interruption()
+        self.seconds += [outcome.seconds for outcome in outcomes]
+        for task, outcome in zip(tasks, outcomes, strict=True):
+            traceback = None if outcome.error is None else outcome.error.__traceback__
+            self._waiting.append((len(self._wanted[task.index].rows), outcome, traceback))
+
+    def _outcomes(self, tasks: list[Task]) -> list[Outcome]:
         """Return what becomes of each task."""
-        names = [self._name(w) for w in wanted]
+        names = [self._name(self._wanted[task.index]) for task in tasks]
         outcomes: dict[int, Outcome] = {}
         for task, name in zip(tasks, names, strict=True):
             if name in self._earlier and (over := self._go_on(task, self._earlier[name])):
                 outcomes[task.index] = over
         try:
-            for done in self._made([task for task in tasks if task.index not in outcomes]):
+            left = [] if self.interrupted else [task for task in tasks if task.index not in outcomes]
+            for done in self._made(left):
                 outcomes[done.index] = done
                 self.interrupted |= done.interrupted
         except KeyboardInterrupt:
@@ -225,7 +242,7 @@ class Fits:
                 outcomes[task.index] = Outcome(task.index)
                 outcomes[task.index].interrupt()
         ordered = [outcomes[task.index] for task in tasks]
-        self._earlier = {name: outcome for name, outcome in zip(names, ordered, strict=True) if name}
+        self._made_now |= {name: outcome for name, outcome in zip(names, ordered, strict=True) if name}
         return ordered
 
     def _made(self, tasks: list[Task]) -> Iterator[Outcome]:
@@ -316,15 +333,14 @@ class Fits:
             return Outcome(task.index, earlier.estimator, progress=progress)
         return None
 
-    def _report_interruption(self, outcomes: list[Outcome]) -> None:
+    def _report_interruption(self) -> None:
         """Warn of what is missing; raise if nothing is there, or nothing may be missing."""
-        n_done = sum(not outcome.interrupted for outcome in outcomes)
-        if self.error_score == "raise" or not (n_done or self.seconds):
+        if self.error_score == "raise" or not (self._n_done or self.n_rounds):
             raise KeyboardInterrupt
         warnings.warn(
-            f"Interrupted by user: {n_done} of {len(outcomes)} fits are done and kept, the others get"
-            f" error_score={self.error_score}.",
+            f"Interrupted by user: {self._n_done} of {len(self._wanted)} fits are done and kept, the others"
+            f" get error_score={self.error_score}.",
             stacklevel=2,
         )
-        if not n_done:
+        if not self._n_done:
             raise InterruptedSearchError
