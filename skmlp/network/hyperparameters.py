@@ -66,6 +66,11 @@ def kept(choice: Choice, networks: Array) -> Choice:
     return replace(choice, **columns) if columns else choice  # type: ignore[type-var]
 
 
+def is_used(value: PerNetwork) -> bool:
+    """Return whether a number is other than zero in some network: a column always is, as they differ."""
+    return isinstance(value, np.ndarray) or value != 0
+
+
 def as_arrays(numbers: tuple[PerNetwork, ...], dtype: np.dtype[Any]) -> tuple[Array, ...]:
     """Return numbers and columns as arrays of ``dtype``: numpy takes twice the time for a float.
 

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import expit, exprel, log_expit, logsumexp, xlogy
 
 from skmlp.network.arrays import Array, ones
-from skmlp.network.hyperparameters import PerNetwork
+from skmlp.network.hyperparameters import PerNetwork, is_used
 
 
 @dataclass(frozen=True)
@@ -449,7 +449,7 @@ def check_field(choice: Any, name: str, valid: Any, words: str) -> None:
 
 def smoothed(y: Array, label_smoothing: PerNetwork, n_classes: int) -> Array:
     """Return the targets with a part of each spread over all classes."""
-    if not np.any(label_smoothing):
+    if not is_used(label_smoothing):
         return y
     return np.asarray(y * (1 - label_smoothing) + label_smoothing / n_classes)
 

@@ -74,7 +74,7 @@ class MixtureDensity(Loss):
         check_field(self, "n_components", is_count, "an integer of at least 1")
         is_positive = within(self.min_scale, 0, math.inf, open_low=True)
         check_field(self, "min_scale", is_positive, "positive and finite")
-        check_field(self, "beta", within(self.beta, 0, np.nextafter(1, 2)), "in [0, 1]")
+        check_field(self, "beta", np.greater_equal(self.beta, 0) & np.less_equal(self.beta, 1), "in [0, 1]")
 
     def n_scores(self, n_targets: int) -> int:
         return self._n_logits + 2 * self.n_components * n_targets

@@ -523,3 +523,43 @@ def test_dropout_does_nothing_in_prediction():
     before, trace = inner_forward(Dropout(0.5), [])
     assert trace is before
     np.testing.assert_array_equal(trace.output, X)
+
+
+RATES = (0.1, 0.5, 0.9)
+
+
+def dropout_of_each(dtype="float64"):
+    return Dropout(np.array(RATES, dtype).reshape(-1, 1, 1))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_dropout_rates_may_differ_between_networks(dtype):
+    """Each network draws, drops and scales as it does alone."""
+    x, training = X.astype(dtype), Training(streams())
+    before, together = inner_forward(dropout_of_each(dtype), [], x, training)
+    together.delta[...] = cotangent = np.random.default_rng(9).normal(size=x.shape)
+    dropout_of_each(dtype).backward([], [], before.output, together, before.delta)
+    assert together.output.dtype == before.delta.dtype == dtype
+    for k, (rate, stream) in enumerate(zip(RATES, streams(), strict=True)):
+        one = slice(k, k + 1)
+        below, alone = inner_forward(Dropout(rate), [], x[one], Training([stream]))
+        alone.delta[...] = cotangent[one]
+        Dropout(rate).backward([], [], below.output, alone, below.delta)
+        np.testing.assert_array_equal(together.output[k], alone.output[0])
+        np.testing.assert_array_equal(before.delta[k], below.delta[0])
+
+
+def test_dropout_leaves_units_out_at_the_rate_of_each_network():
+    ones = np.ones((3, 1009, 211))
+    _, trace = inner_forward(dropout_of_each(), [], ones, Training(streams()))
+    left_out = (trace.output == 0).mean(axis=(1, 2))
+    for found, rate in zip(left_out, RATES, strict=True):
+        np.testing.assert_allclose(found, rate, atol=5 * np.sqrt(rate * (1 - rate) / ones[0].size) + 2**-17)
+    np.testing.assert_allclose(trace.output.mean(axis=(1, 2)), 1, atol=0.04)
+
+
+@pytest.mark.parametrize("rate", [1 - 2**-20, 2**-20])
+def test_dropout_rates_near_the_ends_are_finite_beside_others(rate):
+    layer = Dropout(np.array([0.5, rate], dtype="float32").reshape(-1, 1, 1))
+    _, trace = inner_forward(layer, [], LARGE.astype("float32"), Training(streams(2)))
+    assert np.isfinite(trace.output).all()

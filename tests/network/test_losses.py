@@ -15,6 +15,7 @@ from sklearn.metrics import (
     mean_squared_error,
 )
 
+from skmlp.network.hyperparameters import fields_per_network, kept, kind, stacked
 from skmlp.network.losses import (
     LOSSES,
     AbsoluteError,
@@ -462,3 +463,95 @@ def test_losses_of_different_groups_differ():
 def test_fields_are_frozen():
     with pytest.raises(FrozenInstanceError):
         LogLoss((13,)).group_sizes = (2,)
+
+
+# Constants that differ between the networks of a stack
+
+CONSTANTS = {
+    "huber": [Huber(delta) for delta in (0.3, 1.0, 2.5)],
+    "quantile": [Quantile(quantile) for quantile in (0.1, 0.5, 0.95)],
+    "binary_log_loss": [BinaryLogLoss(part) for part in (0.0, 0.1, 0.7)],
+    "log_loss": [LogLoss((4, 9), part) for part in (0.0, 0.1, 0.7)],
+    "binary_focal": [BinaryFocal(gamma) for gamma in (0.0, 0.7, 3.0)],
+    "focal": [Focal((4, 9), gamma) for gamma in (0.0, 0.7, 3.0)],
+}
+EVERY_CONSTANT = pytest.mark.parametrize("losses", CONSTANTS.values(), ids=CONSTANTS)
+
+
+def test_every_loss_with_a_constant_has_several():
+    with_constants = {cls for cls in LOSSES.values() if fields_per_network(cls)}
+    assert {type(losses[0]) for losses in CONSTANTS.values()} == with_constants
+
+
+@EVERY_CONSTANT
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_each_network_of_a_stack_has_its_own_constant(losses, dtype):
+    """1 - 0.1 of a float and of a column of float32 are not the same: to rounding there."""
+    z, y = (array.astype(dtype) for array in scores_and_targets(losses[0]))
+    stack = stacked(losses, dtype, n_axes=2)
+    values, gradients = value_and_gradient(stack, z, y)
+    assert values.dtype == gradients.dtype == dtype
+    rtol = 1e-13 if dtype == "float64" else 1e-5
+    for k, loss in enumerate(losses):
+        one = slice(k, k + 1)
+        value, gradient = value_and_gradient(loss, z[one], y[one])
+        np.testing.assert_allclose(values[one], value, rtol=rtol, atol=rtol)
+        np.testing.assert_allclose(gradients[one], gradient, rtol=rtol, atol=rtol)
+        if not isinstance(loss, Focal | BinaryFocal) and dtype == "float64":
+            np.testing.assert_array_equal(values[one], value)
+            np.testing.assert_array_equal(gradients[one], gradient)
+    assert np.abs(np.diff(stacked_gradients(losses, z, y), axis=0)).max(axis=(1, 2, 3)).min() > 1e-2
+
+
+def stacked_gradients(losses, z, y):
+    """Return the gradients of each loss for all scores."""
+    return np.stack([value_and_gradient(loss, z, y)[1] for loss in losses])
+
+
+@EVERY_CONSTANT
+def test_gradient_with_columns_is_the_slope_of_the_value(losses):
+    rng = np.random.default_rng(0)
+    z, y = rng.normal(scale=2, size=SHAPE), targets(losses[0], rng, SHAPE)
+    for loss in losses:
+        y = away_from_kinks(loss, z, y)
+    loss, step = stacked(losses, n_axes=2), 1e-6
+    _, gradient = value_and_gradient(loss, z, y)
+    for j in range(SHAPE[-1]):
+        e = step * np.eye(SHAPE[-1])[j]
+        slope = (loss.value(z + e, y) - loss.value(z - e, y)).sum(axis=-1) / (2 * step)
+        np.testing.assert_allclose(gradient[..., j], slope, rtol=1e-5, atol=1e-7)
+
+
+@EVERY_CONSTANT
+def test_losses_with_other_constants_are_of_one_kind(losses):
+    assert len({kind(loss) for loss in losses}) == 1
+    some = kept(stacked(losses, n_axes=2), np.array([True, False, True]))
+    z, y = scores_and_targets(losses[0])
+    found = value_and_gradient(some, z[:2], y[:2])
+    expected = value_and_gradient(stacked([losses[0], losses[2]], n_axes=2), z[:2], y[:2])
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_other_classes_are_another_kind():
+    assert kind(LogLoss((4, 9))) != kind(LogLoss((9, 4)))
+    assert kind(LogLoss((13,))) != kind(Focal((13,)))
+
+
+@pytest.mark.parametrize(
+    ("make", "values", "words"),
+    [
+        (Huber, (1.0, 0.0), "delta must be positive"),
+        (Huber, (1.0, np.nan), "delta must be positive"),
+        (Quantile, (0.5, 1.0), "quantile must be between 0 and 1"),
+        (Quantile, (0.0, 0.5), "quantile must be between 0 and 1"),
+        (BinaryLogLoss, (0.1, 1.0), r"label_smoothing must be in \[0, 1\)"),
+        (lambda part: LogLoss((13,), part), (-0.1, 0.1), r"label_smoothing must be in \[0, 1\)"),
+        (BinaryFocal, (-1.0, 2.0), "gamma must be at least 0"),
+        (lambda gamma: Focal((13,), gamma), (2.0, -1.0), "gamma must be at least 0"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, (tuple, str)) else "",
+)
+def test_an_invalid_value_in_a_column_is_refused(make, values, words):
+    with pytest.raises(ValueError, match=words):
+        make(np.reshape(values, (2, 1, 1)))

@@ -8,6 +8,7 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import norm
 
+from skmlp.network.hyperparameters import kind, stacked
 from skmlp.network.losses import SquaredError
 from skmlp.network.mixture_density import MixtureDensity
 from skmlp.network.objective import Objective
@@ -397,3 +398,62 @@ def raw_scores(network, theta, x):
         network.output(network.layout.view(theta[k : k + 1].copy()).layers, x[k]) for k in range(len(x))
     ]
     return np.concatenate(single)
+
+
+# Constants that differ between the networks of a stack
+
+
+def of_each(n_components):
+    """Return losses whose constants differ, one per network."""
+    constants = [(0.01, 0.0), (0.1, 0.5), (0.3, 1.0)]
+    return [MixtureDensity(n_components, min_scale, beta) for min_scale, beta in constants]
+
+
+@COMPONENTS
+@TARGETS
+@DTYPES
+def test_each_network_of_a_stack_has_its_own_constants(n_components, n_targets, dtype):
+    losses = of_each(n_components)
+    stack = stacked(losses, dtype, n_axes=2)
+    z, y = (array.astype(dtype) for array in scores_and_targets(losses[0], n_targets))
+    value, gradient, held = stack.value(z, y), gradient_of(stack, z, y), stack.held(z, y)
+    assert value.dtype == gradient.dtype == held.value(z, y).dtype == dtype
+    rtol = 1e-12 if dtype == "float64" else 1e-4
+    for k, loss in enumerate(losses):
+        one = slice(k, k + 1)
+        np.testing.assert_array_equal(value[one], loss.value(z[one], y[one]))
+        expected = gradient_of(loss, z[one], y[one])
+        np.testing.assert_allclose(gradient[one], expected, rtol=rtol, atol=rtol)
+        alone = loss.held(z[one], y[one])
+        np.testing.assert_allclose(held.value(z, y)[one], alone.value(z[one], y[one]), rtol=rtol, atol=rtol)
+    assert len({kind(loss) for loss in losses}) == 1
+
+
+@COMPONENTS
+@TARGETS
+def test_gradient_with_columns_is_the_slope_of_the_held_loss(n_components, n_targets):
+    loss = stacked(of_each(n_components), n_axes=2)
+    z, y = scores_and_targets(loss, n_targets)
+    held = loss.held(z, y)
+    np.testing.assert_allclose(
+        gradient_of(loss, z, y), slopes(lambda z: held.value(z, y), z), rtol=1e-5, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("min_scale", (0.1, 0.0)),
+        ("min_scale", (np.inf, 0.1)),
+        ("beta", (0.0, 1.1)),
+        ("beta", (-0.1, 0.5)),
+    ],
+    ids=str,
+)
+def test_an_invalid_value_in_a_column_is_refused(name, values):
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        MixtureDensity(**{name: np.reshape(values, (2, 1, 1))})
+
+
+def test_numbers_of_components_keep_networks_apart():
+    assert kind(MixtureDensity(2)) != kind(MixtureDensity(3))

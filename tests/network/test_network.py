@@ -230,3 +230,83 @@ def test_normalised_networks_start_with_gain_one_and_as_without(normalization):
     for layer, parameters in zip(network.layers, own, strict=True):
         if layer is normalization:
             assert [set(p.ravel()) for p in parameters] == [{1}, {0}, {0}, {1}][: len(parameters)]
+
+
+# Several as one
+
+
+def with_dropout(*rates, activation="tanh", **options):
+    return [network_and_theta(dropout=(rate, 0.2), activation=activation, **options)[0] for rate in rates]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_stack_has_the_numbers_of_its_networks_as_columns(dtype):
+    stack = Network.stack(with_dropout(0.1, 0.5, 0.3), dtype)
+    first, second = (layer for layer in stack.layers if isinstance(layer, Dropout))
+    assert first.rate.dtype == dtype
+    np.testing.assert_array_equal(first.rate, np.array([0.1, 0.5, 0.3], dtype).reshape(3, 1, 1))
+    assert second.rate == 0.2
+    assert stack.n_inputs == N_INPUTS
+    assert stack.widths == with_dropout(0.1)[0].widths
+    assert stack.layout.n_parameters == with_dropout(0.1)[0].layout.n_parameters
+
+
+def test_a_stack_of_equal_networks_is_one_of_them():
+    networks = with_dropout(0.3, 0.3)
+    assert Network.stack(networks, float).layers == networks[0].layers
+
+
+def test_keep_takes_the_columns_of_some_networks():
+    stack = Network.stack(with_dropout(0.1, 0.5, 0.3), float).keep(np.array([True, False, True]))
+    first, second = (layer for layer in stack.layers if isinstance(layer, Dropout))
+    np.testing.assert_array_equal(first.rate.ravel(), [0.1, 0.3])
+    assert second.rate == 0.2
+
+
+def test_a_stack_predicts_as_each_network_alone():
+    networks = with_dropout(0.1, 0.5, 0.3, normalization=BatchNormalization())
+    _, theta = network_and_theta(normalization=BatchNormalization())
+    stack = Network.stack(networks, float)
+    together = stack.output(views(stack, theta), rows(11))
+    for k, network in enumerate(networks):
+        np.testing.assert_array_equal(
+            together[k], network.output(views(network, theta[k : k + 1]), rows(11))[0]
+        )
+
+
+def test_networks_of_one_kind_differ_in_numbers_only():
+    (one,) = with_dropout(0.1)
+    assert one.kind == with_dropout(0.7)[0].kind
+    assert hash(one.kind) == hash(with_dropout(0.7)[0].kind)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"hidden": (7, 3)},
+        {"hidden": (7,), "dropout": (0.1,)},
+        {"activation": "relu"},
+        {"n_outputs": 2},
+        {"dropout": ()},
+        {"dropout": (0.1, 0.0)},
+        {"normalization": BatchNormalization()},
+        {"initializer": Orthogonal()},
+    ],
+    ids=str,
+)
+def test_what_changes_shapes_or_code_is_another_kind(other):
+    options = {"dropout": (0.1, 0.2), **other}
+    assert network_and_theta(**options)[0].kind != with_dropout(0.1)[0].kind
+
+
+def test_constants_of_a_normalization_are_another_kind():
+    kinds = {
+        network_and_theta(normalization=BatchNormalization(*constants))[0].kind
+        for constants in ((), (1e-3,), (1e-5, 0.3))
+    }
+    assert len(kinds) == 3
+
+
+def test_other_inputs_are_another_kind():
+    kinds = {multilayer_perceptron(n, (7,), 2, Tanh()).kind for n in (5, 6)}
+    assert len(kinds) == 2

@@ -8,7 +8,8 @@ from scipy.optimize import approx_fprime
 from skmlp.network.activations import ACTIVATIONS
 from skmlp.network.arrays import SparseBlock
 from skmlp.network.layers import NORMALIZATIONS, BatchNormalization, LayerNormalization, Training
-from skmlp.network.losses import LogLoss, SquaredError
+from skmlp.network.losses import BinaryFocal, BinaryLogLoss, Focal, Huber, LogLoss, Quantile, SquaredError
+from skmlp.network.mixture_density import MixtureDensity
 from skmlp.network.objective import Objective, block_weight
 from tests.network.problems import (
     HIDDEN,
@@ -439,6 +440,142 @@ def test_penalty_reaches_every_block_of_a_large_buffer():
     expected = ALPHA[:, np.newaxis] * theta / 11
     expected[:, n_penalised:] = 0
     np.testing.assert_allclose(gradients[1] - gradients[0], expected, rtol=1e-9, atol=1e-9)
+
+
+# Several objectives as one
+
+CONSTANTS = {
+    "squared_error": [SquaredError()] * 3,
+    "huber": [Huber(delta) for delta in (0.3, 1.0, 2.5)],
+    "quantile": [Quantile(quantile) for quantile in (0.1, 0.5, 0.95)],
+    "binary_log_loss": [BinaryLogLoss(part) for part in (0.0, 0.1, 0.7)],
+    "log_loss": [LogLoss((4, 9), part) for part in (0.0, 0.1, 0.7)],
+    "binary_focal": [BinaryFocal(gamma) for gamma in (0.0, 0.7, 3.0)],
+    "focal": [Focal((4, 9), gamma) for gamma in (0.0, 0.7, 3.0)],
+}
+EVERY_CONSTANT = pytest.mark.parametrize("losses", CONSTANTS.values(), ids=CONSTANTS)
+RATES = [(0.1, 0.3), (0.5, 0.3), (0.9, 0.3)]
+ROUNDED = {"float64": {"rtol": 1e-11, "atol": 1e-13}, "float32": {"rtol": 1e-3, "atol": 1e-5}}
+
+
+def objectives_of(losses, dtype="float64", **options):
+    """Return one objective per network, with a rate of dropout, a loss and a stream of its own."""
+    return [
+        Objective(network_and_theta((7, 3), dropout=rates, **options)[0], loss, alpha, [stream])
+        for rates, loss, alpha, stream in zip(
+            RATES, losses, ALPHA.astype(dtype).reshape(3, 1), own_streams(), strict=True
+        )
+    ]
+
+
+@EVERY_CONSTANT
+@WEIGHTED
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("normalization", [None, BatchNormalization()], ids=repr)
+def test_objectives_as_one_equal_each_alone(losses, weighted, dtype, normalization):
+    options = {"normalization": normalization}
+    _, theta = network_and_theta((7, 3), dropout=RATES[0], **options)
+    theta, x, y, weights = (a.astype(dtype) for a in (theta, *data(losses[0])))
+    weights = weights if weighted else None
+    stack = Objective.stack(objectives_of(losses, dtype, **options))
+    values, gradients = value_and_gradient(stack, theta.copy(), x, y, weights)
+    assert values.dtype == gradients.dtype == dtype
+    for k, alone in enumerate(objectives_of(losses, dtype, **options)):
+        one = slice(k, k + 1)
+        own = None if weights is None else weights[one]
+        value, gradient = value_and_gradient(alone, theta[one].copy(), x[one], y[one], own)
+        np.testing.assert_allclose(values[one], value, **ROUNDED[dtype])
+        np.testing.assert_allclose(gradients[one], gradient, **ROUNDED[dtype])
+        if dtype == "float64" and not isinstance(losses[0], Focal | BinaryFocal):
+            np.testing.assert_array_equal(values[one], value)
+            np.testing.assert_array_equal(gradients[one], gradient)
+
+
+@EVERY_CONSTANT
+def test_gradient_of_objectives_as_one_is_the_slope(losses):
+    _, theta = network_and_theta((7, 3), dropout=RATES[0])
+    x, y, weights = data(losses[0])
+    traced = Objective.stack(objectives_of(losses))
+    traces = traced.network.traces(3, x.shape[1], theta, traced.training)
+    z = traced.network.forward(traced.network.layout.view(theta).layers, x, traces)
+    for loss in losses:
+        y = away_from_kinks(loss, z, y)
+
+    def values(theta):
+        return value_and_gradient(Objective.stack(objectives_of(losses)), theta, x, y, weights)
+
+    _, gradient = values(theta)
+    steps = 1e-5 * np.eye(theta.shape[1])
+    slopes = np.stack([(values(theta + e)[0] - values(theta - e)[0]) / 2e-5 for e in steps], axis=1)
+    assert (relative_error(gradient, slopes) < 1e-6).all()
+
+
+@EVERY_CONSTANT
+def test_some_of_several_objectives_are_those_of_some_networks(losses):
+    mask = np.array([True, False, True])
+    _, theta = network_and_theta((7, 3), dropout=RATES[0])
+    x, y, weights = (array[mask] for array in data(losses[0]))
+    kept = Objective.stack(objectives_of(losses)).keep(mask)
+    expected = Objective.stack([objectives_of(losses)[k] for k in (0, 2)])
+    for a, b in zip(
+        value_and_gradient(kept, theta[mask], x, y, weights),
+        value_and_gradient(expected, theta[mask], x, y, weights),
+        strict=True,
+    ):
+        np.testing.assert_allclose(a, b, rtol=1e-13)
+
+
+def test_one_of_several_objectives_computes_as_alone():
+    losses = CONSTANTS["huber"]
+    _, theta = network_and_theta((7, 3), dropout=RATES[0])
+    x, y, weights = data(losses[0])
+    for k in range(3):
+        one = np.arange(3) == k
+        kept = Objective.stack(objectives_of(losses)).keep(one)
+        alone = objectives_of(losses)[k]
+        for a, b in zip(
+            value_and_gradient(kept, theta[one], x[one], y[one], weights[one]),
+            value_and_gradient(alone, theta[one], x[one], y[one], weights[one]),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_objectives_of_several_networks_each():
+    network, theta = network_and_theta(n_networks=5)
+    loss, alpha = SquaredError(), np.array([0.7, 0.0, 2.3, 0.1, 5.0])
+    x, y, weights = data(loss, n_networks=5)
+    parts = [Objective(network, loss, alpha[:2]), Objective(network, loss, alpha[2:])]
+    found = value_and_gradient(Objective.stack(parts), theta, x, y, weights)
+    for a, b in zip(
+        found, value_and_gradient(Objective(network, loss, alpha), theta, x, y, weights), strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_single_objective_is_its_own_stack():
+    (first, *_) = objectives_of(CONSTANTS["huber"])
+    assert Objective.stack([first]) is first
+
+
+def test_objectives_of_one_kind_differ_in_numbers_and_streams_only():
+    for losses in CONSTANTS.values():
+        kinds = {objective.kind for objective in objectives_of(losses)}
+        assert len(kinds) == 1
+
+
+def test_objectives_of_another_kind():
+    network, _ = network_and_theta()
+    other, _ = network_and_theta((7, 3))
+    kinds = [
+        Objective(network, SquaredError(), ALPHA),
+        Objective(other, SquaredError(), ALPHA),
+        Objective(network, Huber(), ALPHA),
+        Objective(network, SquaredError(), ALPHA.astype("float32")),
+        Objective(network, MixtureDensity(2), ALPHA),
+        Objective(network, MixtureDensity(3), ALPHA),
+    ]
+    assert len({objective.kind for objective in kinds}) == len(kinds)
 
 
 # The values of many candidates for one network

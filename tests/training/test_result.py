@@ -3,7 +3,8 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from skmlp.training.result import Epoch, Monitor, State
+from skmlp.training.result import Epoch, Monitor, State, TrainingResult
+from skmlp.training.stopping import StopReason
 
 THETA = np.random.default_rng(0).normal(size=(3, 7))
 
@@ -76,3 +77,50 @@ def test_monitor_lets_training_go_on():
     monitor = Monitor()
     monitor.begin(0)
     assert monitor.end(Epoch(0, np.arange(3), THETA, np.zeros(3))) is False
+
+
+def test_of_copies_the_rows_of_a_slice():
+    state = filled()
+    some = state.of(slice(1, 3))
+    for field in fields(State):
+        whole, part = getattr(state, field.name), getattr(some, field.name)
+        expected = whole[:, 1:3] if field.name == "moments" else whole[1:3]
+        np.testing.assert_array_equal(part, expected, field.name)
+        assert not np.shares_memory(whole, part)
+
+
+def result(state=None, rate_curves=None):
+    """Return what became of three networks."""
+    return TrainingResult(
+        theta=THETA,
+        losses=[3.0, 2.0, 1.0],
+        loss_curves=[[4.0, 3.0], [2.0], [1.0]],
+        score_curves=[[0.1, 0.2], [0.3], [0.4]],
+        validation_losses=[[5.0, 6.0], [7.0], [8.0]],
+        reasons=[StopReason.MAX_ITER, StopReason.DIVERGED, StopReason.CALLBACK],
+        messages=["a", "b", "c"],
+        state=state,
+        rate_curves=rate_curves,
+    )
+
+
+@pytest.mark.parametrize("networks", [slice(0, 1), slice(1, 3), slice(0, 3)], ids=str)
+def test_what_became_of_some_networks_is_a_result(networks):
+    whole = result(filled(), [[0.1, 0.2], [0.3], [0.4]])
+    some = whole.of(networks)
+    assert {f.name for f in fields(TrainingResult)} == vars(some).keys()
+    for field in fields(TrainingResult):
+        found, expected = getattr(some, field.name), getattr(whole, field.name)
+        if field.name == "state":
+            assert_equal_states(found, expected.of(networks))
+        elif field.name == "theta":
+            np.testing.assert_array_equal(found, expected[networks])
+            assert not np.shares_memory(found, expected)
+        else:
+            assert found == expected[networks]
+
+
+def test_a_result_may_have_neither_state_nor_rates():
+    some = result().of(slice(1, 2))
+    assert some.state is None
+    assert some.rate_curves is None

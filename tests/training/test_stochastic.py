@@ -612,6 +612,71 @@ def test_two_halves_equal_one_run(members, schedule, dropout):
         )
 
 
+@EVERY_STACK
+@pytest.mark.parametrize("schedule", [Constant(), InverseScaling(power_t=0.3), Adaptive()], ids=repr)
+@pytest.mark.parametrize("dropout", [(), (0.3,)], ids=["", "dropout"])
+@pytest.mark.parametrize("validated", [False, True], ids=["", "validated"])
+def test_training_that_goes_on_from_results_equals_one_longer_training(
+    members, schedule, dropout, validated
+):
+    """Curves, patience and the best parameters go on too, and networks stop as they would have."""
+
+    def validate(theta, networks):
+        """Prefer parameters of a certain size: scores rise, and fall again."""
+        return -np.abs(np.linalg.norm(theta, axis=1) - 2.5), np.abs(theta).sum(axis=1)
+
+    options = {
+        "schedule": schedule,
+        "patience": 3,
+        "dropout": dropout,
+        "validate": validate if validated else None,
+    }
+    members = [replace(member, tol=tol) for member, tol in zip(members, (0.0, 0.05, -np.inf), strict=True)]
+    expected = train(*members, max_iter=12, **options)
+    training = Training(members, **options)
+    first = training.solver(max_iter=3).train(training.state)
+    assert first.reasons == [StopReason.MAX_ITER] * 3
+    curves = [list(curve) for curve in first.loss_curves]
+    before = [first.of(slice(0, 1)), first.of(slice(1, 3))]
+    second = training.solver(max_iter=12).train(first.state, before)
+    for name in ("loss_curves", "score_curves", "validation_losses", "rate_curves", "reasons", "losses"):
+        assert getattr(second, name) == getattr(expected, name), name
+    np.testing.assert_array_equal(second.theta, expected.theta)
+    for field in fields(expected.state):
+        np.testing.assert_array_equal(
+            getattr(second.state, field.name), getattr(expected.state, field.name), field.name
+        )
+    assert [list(curve) for curve in first.loss_curves] == curves  # what was is left as it was
+
+
+@pytest.mark.parametrize("schedule", [Linear(), Cosine(), OneCycle(), Constant(warmup=0.4)], ids=repr)
+def test_a_plan_goes_on_where_it_was(schedule):
+    expected = train(*ADAM, schedule=schedule, max_iter=11)
+    training = Training(ADAM, schedule=schedule)
+    first = training.solver(max_iter=4, n_epochs=11).train(training.state)
+    second = training.solver(max_iter=11).train(first.state, [first])
+    np.testing.assert_array_equal(second.theta, expected.theta)
+    assert second.rate_curves == expected.rate_curves
+
+
+def test_what_goes_on_may_be_interrupted_and_watched():
+    recorder = Recorder()
+    training = Training(ADAM)
+    first = training.solver(max_iter=3).train(training.state)
+    training.settings["monitor"] = recorder
+    training.solver(max_iter=5).train(first.state, [first])
+    assert recorder.begun == [3, 4]
+
+
+def test_nothing_is_left_to_do_after_as_many_epochs():
+    training = Training(ADAM)
+    first = training.solver(max_iter=3).train(training.state)
+    again = training.solver(max_iter=3).train(first.state, [first.of(slice(k, k + 1)) for k in range(3)])
+    np.testing.assert_array_equal(again.theta, first.theta)
+    assert again.loss_curves == first.loss_curves
+    assert again.reasons == [StopReason.MAX_ITER] * 3
+
+
 def test_state_is_overwritten_and_returned():
     training = Training(ADAM)
     result = training.run()
