@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import expit
 
 from skmlp.network.arrays import Array
-from skmlp.network.hyperparameters import PerNetwork
+from skmlp.network.hyperparameters import PerNetwork, is_used
 from skmlp.network.losses import Loss, check_field, log_softmax, softmax, within
 
 LOG_SQRT_TWO_PI = 0.5 * math.log(2 * math.pi)

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from skmlp.network.hyperparameters import PerNetwork, as_arrays, kept, kind, stacked
+from skmlp.network.hyperparameters import PerNetwork, as_arrays, is_used, kept, kind, stacked
 
 
 @dataclass(frozen=True)
@@ -63,3 +63,10 @@ def test_columns_and_numbers_become_arrays_of_one_dtype():
     np.testing.assert_array_equal(column, np.float32([[0.1], [0.2]]))
     assert number.shape == ()
     assert number == np.float32(0.1)
+
+
+@pytest.mark.parametrize(
+    ("value", "used"), [(0, False), (0.0, False), (0.1, True), (np.zeros((2, 1)), True)]
+)
+def test_a_number_is_used_unless_it_is_zero(value, used):
+    assert is_used(value) is used
