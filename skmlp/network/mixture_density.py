@@ -152,9 +152,9 @@ class MixtureDensity(Loss):
         responsibilities = np.empty_like(log_shares)
         softmax(log_shares, out=responsibilities)
         factors = responsibilities[..., np.newaxis]
-        return responsibilities, factors * scales ** (2 * per_component(self.beta)) if np.any(
-            self.beta
-        ) else factors
+        if is_used(self.beta):
+            factors = factors * scales ** (2 * per_component(self.beta))
+        return responsibilities, factors
 
     def write_gradient(
         self,
