@@ -16,7 +16,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV, ParameterGrid, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from skmlp import MLPClassifier, __version__
 from skmlp.estimators.callbacks import HAS_CALLBACKS

@@ -21,8 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Workers inherit it: no network of this size gains by threads of its own.
-os.environ["PYTHONWARNINGS"] = "ignore"
+os.environ["PYTHONWARNINGS"] = "ignore"  # the workers inherit it
 
 import sklearn.model_selection
 import sklearn.neural_network
@@ -33,6 +32,7 @@ import skmlp.model_selection
 
 PAGE = Path(__file__).with_suffix(".md")
 N_JOBS = 2
+EPOCHS = 100
 SEEDS = [0, 1, 2, 3, 4]
 
 
@@ -233,16 +233,17 @@ the interpreter and its libraries.
 {workloads_table(names)}
 
 `GridSearchCV(model, grid, cv=5, n_jobs={N_JOBS})` and its `fit`, the refit included. The model is an
-MLPClassifier with relu and Adam, {epochs} epochs each: `tol=0` and a patience that never ends. X is standard
-normal in float64, y the classes that a noisy linear teacher assigns; `float32` is `dtype="float32"`.
+MLPClassifier with relu and Adam, {epochs} epochs each: `tol=0` and a patience that never ends. X is
+standard normal in float64, y the classes that a noisy linear teacher assigns; float32 is
+`dtype="float32"`.
 
 - **scikit-learn**: its `GridSearchCV` over its `MLPClassifier`.
 - **scikit-learn over skmlp**: its `GridSearchCV` over `skmlp.MLPClassifier`, one fit after the other.
 - **skmlp**: `skmlp.model_selection.GridSearchCV` over `skmlp.MLPClassifier`, as stacks.
 
-Each number is the median of {repeats} rounds; in each round every competitor has its turn once, in a process of
-its own whose workers have been started before.{busy} The mean test accuracies of the best candidates of both
-searches over skmlp's network are the same in every round.
+Each number is the median of {repeats} rounds; in each round every competitor has its turn once, in a
+process of its own whose workers have been started before.{busy} The mean test accuracy of the best
+candidate is the same in both searches over skmlp's network.
 """
 
 
@@ -251,7 +252,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3, help="rounds that the medians are taken over")
     parser.add_argument("--only", default=",".join(SEARCHES), help="some of the workloads, comma separated")
     parser.add_argument(
-        "--epochs", type=int, default=200, help="other than 200: a look, nothing is written"
+        "--epochs", type=int, default=EPOCHS, help=f"other than {EPOCHS}: a look, nothing is written"
     )
     parser.add_argument("--turn", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -270,7 +271,7 @@ def main() -> None:
                 raise RuntimeError(
                     f"The searches of {name} in {dtype} have found different scores: {scores}."
                 )
-    if options.epochs != 200 or names != list(SEARCHES):
+    if options.epochs != EPOCHS or names != list(SEARCHES):
         print(*tables(results, names), sep="\n\n")
         return
     text = page(results, names, options.repeats, options.epochs, load)

@@ -22,6 +22,7 @@ from joblib import effective_n_jobs
 from sklearn.base import clone
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.parallel import Parallel, delayed
+from threadpoolctl import threadpool_limits
 
 from skmlp.estimators.choices import schedule_of
 from skmlp.model_selection.jobs import Outcome, Task, run
@@ -276,10 +277,13 @@ class Fits:
         if self.verbose > 0:
             print(f"Training {len(tasks)} fits in {len(jobs)} jobs")
         keeps = self.resource is not None
-        for done in self.parallel(delayed(run)(job, keeps) for job in jobs):
-            yield from done
-            if any(outcome.interrupted for outcome in done):
-                return
+        # Where several networks fit the cache, their products are too small for threads of BLAS.
+        limit = 1 if all(len(job) > 1 for job in jobs) else None
+        with threadpool_limits(limit, "blas"):
+            for done in self.parallel(delayed(run)(job, keeps) for job in jobs):
+                yield from done
+                if any(outcome.interrupted for outcome in done):
+                    return
 
     def _preprocessed(
         self, parts: list[list[Task]]
