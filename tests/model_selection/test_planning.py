@@ -1,0 +1,242 @@
+"""Which fits are given to a worker together."""
+
+from math import ceil
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skmlp.estimators.stacks import kind_of as kind_of_fit
+from skmlp.model_selection import planning
+from skmlp.model_selection.jobs import Task
+from skmlp.model_selection.planning import DIFFERING, bytes_of, digest, jobs_of, kind_of, most_per_stack
+from skmlp.model_selection.samples import Samples
+from skmlp.network.losses import Focal, Huber
+from tests.estimators.data import TASKS
+from tests.model_selection.comparisons import DIABETES, SMALL, WINE
+
+
+def tasks_of(models, n_parts=1):
+    """Return a task for each model and training part, in scikit-learn's order."""
+    parts = [Samples(WINE.X, WINE.y, {}, np.arange(97)[part::3]) for part in range(n_parts)]
+    pairs = [(model, part) for model in models for part in parts]
+    return [Task(index, model, part) for index, (model, part) in enumerate(pairs)]
+
+
+def alphas(n):
+    return [WINE.model(**SMALL, alpha=float(alpha)) for alpha in range(n)]
+
+
+def indices(jobs):
+    return [[task.index for task in job] for job in jobs]
+
+
+def test_equal_values_have_equal_digests():
+    assert digest([1, np.arange(3)], None) == digest([1, np.arange(3)], None)
+    assert digest(Huber(0.5), None) == digest(Huber(0.5), None)
+    assert digest(StandardScaler(), None) == digest(StandardScaler(), None)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (1, 2),
+        ("a", "b"),
+        (np.zeros(3), np.zeros(4)),
+        (np.zeros(3), np.zeros(3, "f4")),
+        (Huber(0.5), Huber(1.0)),
+        (StandardScaler(), StandardScaler(with_mean=False)),
+        ({"a": 1}, {"b": 1}),
+    ],
+    ids=["numbers", "strings", "shapes", "dtypes", "losses", "estimators", "dicts"],
+)
+def test_other_values_have_other_digests(one, other):
+    assert digest(one, None) != digest(other, None)
+
+
+class Secret:
+    def __reduce__(self):
+        raise RuntimeError("Not to be looked into.")
+
+
+def test_of_what_cannot_be_looked_into_nothing_is_known():
+    assert digest(Secret(), 7) == 7
+    assert digest([lambda: 1], 7) == 7
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"alpha": 1.0},
+        {"random_state": 3},
+        {"learning_rate_init": 0.5},
+        {"tol": 0.1},
+        {"dropout": 0.5},
+        {"loss": Focal(2.0)},
+        {"class_weight": "balanced"},
+        {"validation_fraction": 0.3},
+    ],
+    ids=lambda parameters: ", ".join(parameters),
+)
+def test_parameters_that_need_not_keep_networks_apart(parameters):
+    assert set(parameters) <= DIFFERING
+    one, other = tasks_of([WINE.model(**SMALL), WINE.model(**SMALL | parameters)])
+    assert kind_of(one) == kind_of(other)
+    assert indices(jobs_of([one, other], 1)) == [[0, 1]]
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"hidden_layer_sizes": (6,)},
+        {"activation": "tanh"},
+        {"solver": "sgd"},
+        {"max_iter": 6},
+        {"batch_size": 10},
+        {"early_stopping": True},
+        {"standardize": True},
+        {"normalization": "batch"},
+        {"dtype": "float32"},
+        {"max_time": 1.0},
+        {"solver": "lbfgs"},
+    ],
+    ids=str,
+)
+def test_parameters_that_keep_networks_apart(parameters):
+    one, other = tasks_of([WINE.model(**SMALL), WINE.model(**SMALL | parameters)])
+    assert kind_of(one) != kind_of(other)
+    assert indices(jobs_of([one, other], 1)) == [[0], [1]]
+
+
+@pytest.mark.parametrize("parameters", [{"solver": "lbfgs"}, {"solver": "lm"}, {"max_time": 1.0}], ids=str)
+def test_what_is_trained_alone_is_a_job_of_its_own(parameters):
+    model = (DIABETES if parameters.get("solver") == "lm" else WINE).model(**SMALL | parameters)
+    assert indices(jobs_of(tasks_of([model] * 3), 1)) == [[0], [1], [2]]
+
+
+def test_classifiers_and_regressors_are_kept_apart():
+    samples = Samples(WINE.X, WINE.y, {})
+    models = [WINE.model(**SMALL), DIABETES.model(**SMALL)]
+    one, other = (Task(i, model, samples) for i, model in enumerate(models))
+    assert kind_of(one) != kind_of(other)
+
+
+def test_fits_that_go_on_are_kept_apart_from_those_that_begin():
+    one, other = tasks_of([WINE.model(**SMALL)] * 2)
+    other.before = object()
+    assert kind_of(one) != kind_of(other)
+
+
+def test_what_is_no_network_is_a_job_of_its_own():
+    models = [LogisticRegression(), WINE.model(**SMALL), make_pipeline(WINE.model(**SMALL)), *alphas(1)]
+    jobs = indices(jobs_of(tasks_of(models), 1))
+    assert sorted(jobs) == [[0], [1, 3], [2]]
+
+
+def test_nothing_to_do_is_no_job():
+    assert jobs_of([], 2) == []
+
+
+@pytest.mark.parametrize("n_workers", [1, 2, 3, 8])
+@pytest.mark.parametrize("n_candidates", [1, 4, 5])
+def test_each_task_is_done_once_and_no_worker_is_left_without_work(n_workers, n_candidates):
+    tasks = tasks_of(alphas(n_candidates), n_parts=3)
+    jobs = indices(jobs_of(tasks, n_workers))
+    assert sorted(index for job in jobs for index in job) == list(range(len(tasks)))
+    size = ceil(len(tasks) / n_workers)
+    assert max(len(job) for job in jobs) == size
+    assert len(jobs) == ceil(len(tasks) / size)
+
+
+def test_those_of_one_training_part_are_neighbours():
+    jobs = indices(jobs_of(tasks_of(alphas(4), n_parts=3), 3))
+    assert jobs == [[0, 3, 6, 9], [1, 4, 7, 10], [2, 5, 8, 11]]
+
+
+def test_kinds_that_are_enough_for_the_workers_are_not_cut():
+    models = [WINE.model(**SMALL | {"hidden_layer_sizes": (size,)}) for size in (3, 4)]
+    jobs = indices(jobs_of(tasks_of(models, n_parts=3), 2))
+    assert jobs == [[0, 1, 2], [3, 4, 5]]
+
+
+@pytest.mark.parametrize(("n_workers", "expected"), [(1, [4, 4, 4]), (2, [3, 3, 3, 3]), (3, [4, 4, 4])])
+def test_a_stack_fits_the_cache(n_workers, expected, monkeypatch):
+    monkeypatch.setattr(planning, "most_per_stack", lambda task: (4, 100))
+    jobs = jobs_of(tasks_of(alphas(4), n_parts=3), n_workers)
+    assert [len(job) for job in jobs] == expected
+
+
+@pytest.mark.parametrize(("most_parts", "expected"), [(1, [4, 4, 4]), (2, [8, 4]), (3, [12])])
+def test_its_training_parts_fit_the_memory(most_parts, expected, monkeypatch):
+    monkeypatch.setattr(planning, "most_per_stack", lambda task: (100, most_parts))
+    jobs = jobs_of(tasks_of(alphas(4), n_parts=3), 1)
+    assert [len(job) for job in jobs] == expected
+    assert all(len({id(task.samples) for task in job}) <= most_parts for job in jobs)
+
+
+def test_of_larger_networks_fewer_fill_the_cache(monkeypatch):
+    most = []
+    for hidden in ((5,), (50,), (500,)):
+        model = WINE.model(**SMALL | {"hidden_layer_sizes": hidden, "batch_size": 10})
+        (task,) = tasks_of([model])
+        size = bytes_of(model, clone(model)._prepare(WINE.X, WINE.y, None))
+        n_parameters = 13 * hidden[0] + hidden[0] + 3 * hidden[0] + 3
+        assert size > 8 * 4 * n_parameters  # parameters, gradient and the two moments of Adam
+        most.append(most_per_stack(task)[0])
+        assert most[-1] == planning.CACHE_BYTES // size
+    assert most[0] > most[1] > most[2] > 1
+    for n in (1, 7):
+        monkeypatch.setattr(planning, "CACHE_BYTES", n * size)
+        assert most_per_stack(task)[0] == n
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "rmsprop", "nadam"])
+def test_members_and_dtype_count(solver):
+    def size(**parameters):
+        model = WINE.model(**SMALL, solver=solver, **parameters)
+        return bytes_of(model, model._prepare(WINE.X, WINE.y, None))
+
+    assert size(n_members=3) == 3 * size()
+    assert size(dtype="float32") * 2 == size()
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_samples_fill_the_memory(own, monkeypatch):
+    model = WINE.model(**SMALL, standardize=own, early_stopping=own)
+    (task,) = tasks_of([model], n_parts=1)
+    n_rows = len(task.samples.rows)
+    monkeypatch.setattr(planning, "DATA_BYTES", 5 * n_rows * 13 * 8)
+    most, most_parts = most_per_stack(task)
+    assert most_parts == 5
+    # Scaled on rows of its own, each fit has its own samples.
+    assert (most == 5) is own
+    monkeypatch.setattr(planning, "DATA_BYTES", 1)
+    assert most_per_stack(task)[1] == 1
+
+
+def test_what_will_fail_or_needs_no_stack_is_one():
+    invalid, lbfgs = WINE.model(alpha=-1), WINE.model(solver="lbfgs")
+    assert [most_per_stack(task) for task in tasks_of([invalid, lbfgs])] == [(1, 1), (1, 1)]
+
+
+def test_planning_is_silent_and_draws_nothing():
+    seed = np.random.RandomState(0)
+    model = WINE.model(**SMALL, batch_size=1000)  # more than there are rows: the fit will warn
+    model.set_params(random_state=seed)
+    (task,) = tasks_of([model])
+    assert most_per_stack(task)[0] > 1
+    assert seed.randint(1000) == np.random.RandomState(0).randint(1000)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_what_is_planned_as_one_stack_can_be_one(name):
+    task = TASKS[name]
+    model = task.model(**SMALL)
+    kinds = [
+        kind_of_fit((other, other._prepare(task.X, task.y, None)))
+        for other in (model, task.model(**SMALL, alpha=1.0, tol=0.1))
+    ]
+    assert kinds[0] == kinds[1]
