@@ -242,8 +242,8 @@ standard normal in float64, y the classes that a noisy linear teacher assigns; f
 - **skmlp**: `skmlp.model_selection.GridSearchCV` over `skmlp.MLPClassifier`, as stacks.
 
 Each number is the median of {repeats} rounds; in each round every competitor has its turn once, in a
-process of its own whose workers have been started before.{busy} The mean test accuracy of the best
-candidate is the same in both searches over skmlp's network.
+process of its own whose workers have been started before.{busy}
+The mean test accuracy of the best candidate is the same in both searches over skmlp's network.
 """
 
 

@@ -39,7 +39,7 @@ def kind_of(fit: Fit) -> Hashable:
     return (
         problem.objective.kind,
         kind(optimizer_of(estimator)),
-        repr(schedule_of(estimator)),
+        kind(schedule_of(estimator)),
         n_batches,
         batch_size if n_batches > 1 else None,  # a batch of all rows can be padded
         # Networks with chance in their layers draw for each row: padding would change what they draw.

@@ -12,7 +12,16 @@ from sklearn.preprocessing import StandardScaler
 from skmlp.estimators.stacks import kind_of as kind_of_fit
 from skmlp.model_selection import planning
 from skmlp.model_selection.jobs import Task
-from skmlp.model_selection.planning import DIFFERING, bytes_of, digest, jobs_of, kind_of, most_per_stack
+from skmlp.model_selection.planning import (
+    DIFFERING,
+    bytes_of,
+    digest,
+    jobs_of,
+    kind_of,
+    most_per_stack,
+    rounds_of,
+    weights_bytes,
+)
 from skmlp.model_selection.samples import Samples
 from skmlp.network.losses import Focal, Huber
 from tests.estimators.data import TASKS
@@ -240,3 +249,25 @@ def test_what_is_planned_as_one_stack_can_be_one(name):
         for other in (model, task.model(**SMALL, alpha=1.0, tol=0.1))
     ]
     assert kinds[0] == kinds[1]
+
+
+# Rounds
+
+
+def test_the_weights_of_all_members_count():
+    (single,), (ensemble,) = (tasks_of([WINE.model((5,), n_members=n)]) for n in (1, 3))
+    assert weights_bytes(single) == 8 * (WINE.X.shape[1] * 5 + 5)
+    assert weights_bytes(ensemble) == 3 * weights_bytes(single)
+
+
+def test_nothing_is_known_of_the_weights_of_other_estimators():
+    assert weights_bytes(Task(0, LogisticRegression(), tasks_of(alphas(1))[0].samples)) == 0
+
+
+@pytest.mark.parametrize(
+    ("fits", "expected"), [(0.5, [[0], [1], [2]]), (2, [[0, 1], [2]]), (3, [[0, 1, 2]])]
+)
+def test_a_round_is_what_may_wait_in_memory(fits, expected, monkeypatch):
+    tasks = tasks_of(alphas(3))
+    monkeypatch.setattr(planning, "WEIGHTS_BYTES", fits * weights_bytes(tasks[0]))
+    assert indices(rounds_of(tasks)) == expected

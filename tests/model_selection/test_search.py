@@ -25,7 +25,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 import skmlp.model_selection
 from skmlp import MLPClassifier
-from skmlp.model_selection import GridSearchCV
+from skmlp.model_selection import GridSearchCV, planning
 from skmlp.network.losses import Focal, Huber, LogLoss
 from tests.estimators.data import TASKS
 from tests.estimators.state import stays_as_it_was
@@ -719,6 +719,24 @@ def test_there_is_work_for_each_worker(n_jobs, stacks):
     assert stacks.n_fits == [18 // n_jobs] * n_jobs
 
 
+@pytest.mark.parametrize("name", SEARCHES)
+def test_rounds_change_nothing(name, monkeypatch):
+    """Of a few fits at a time the weights are kept, and the next are made when these have been scored."""
+    expected = searched(name)
+    monkeypatch.setattr(planning, "WEIGHTS_BYTES", 5000)
+    assert_same_search(expected, searched(name))
+
+
+def searched(name):
+    options = {"cv": 3, "random_state": 0} if "Halving" in name else {"cv": 3}
+    options |= {"resource": "max_iter", "max_resources": 8} if "Halving" in name else {}
+    options |= {"n_iter": 4, "random_state": 0} if "Randomized" in name else {}
+    search = getattr(skmlp.model_selection, name)(
+        WINE.model(**SMALL), {"alpha": [0.1, 1.0, 3.0, 5.0]}, **options
+    )
+    return search.fit(WINE.X, WINE.y)
+
+
 def test_workers_find_the_same():
     with joblib.parallel_config(backend="loky"):
         search = assert_same_found(pipeline("early stopping"), STEP_ALPHAS, n_jobs=2)
@@ -782,10 +800,9 @@ def test_times_of_fits_add_up_to_that_of_the_whole():
     search = GridSearchCV(model, STEP_ALPHAS, cv=4, refit=False).fit(WINE.X, WINE.y)
     whole = time.perf_counter() - started
     total = search.cv_results_["mean_fit_time"].sum() * 4
-    assert 0.7 * whole < total < whole
-    # All are shares of one stack.
-    np.testing.assert_allclose(search.cv_results_["mean_fit_time"], total / 12, rtol=0.5)
-    assert (search.cv_results_["std_fit_time"] < 0.5 * total / 12).all()
+    assert 0.3 * whole < total < whole
+    # All have their share in one stack.
+    assert (search.cv_results_["mean_fit_time"] > 0.5 * total / 12).all()
 
 
 # Documentation
