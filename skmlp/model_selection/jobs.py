@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -41,7 +40,7 @@ class Task:
     index : int
         Its place among all fits that were asked for.
     estimator : object
-        Unfitted, with its parameters set: a network, or whatever is not to be taken apart.
+        With its parameters set: a network, or whatever is not to be taken apart. A clone of it is fitted.
     samples : Samples
     before : Progress, or None
         From where training goes on.
@@ -98,11 +97,10 @@ class Entry:
     task: Task
     fit: Fit
     outcome: Outcome
-    random_state: Any  # before anything was drawn
 
     def alone(self, keep_progress: bool) -> None:
         """Make the fit by itself, from its very beginning."""
-        estimator = clone(self.fit.estimator).set_params(random_state=self.random_state)
+        estimator = clone(self.task.estimator)
         if has_callbacks(estimator):
             estimator.set_callbacks()  # they have been told of this fit
         task = replace(self.task, estimator=estimator, context=None)
@@ -147,20 +145,18 @@ def run(tasks: Sequence[Task], keep_progress: bool = False) -> list[Outcome]:
         for task in tasks:
             samples, outcome = cut[id(task.samples)], Outcome(task.index)
             outcomes.append(outcome)
-            started = time.perf_counter()
-            enter(task, samples, contexts)
+            started, estimator = time.perf_counter(), clone(task.estimator)
+            enter(task, estimator, samples, contexts)
             try:
-                if network_of(task.estimator) is task.estimator and KNOWN.issuperset(samples.params):
-                    same = id(samples), task.estimator._reading_key()
-                    random_state = copy.deepcopy(task.estimator.random_state)
-                    problem = prepared(task, samples, readings.get(same))
+                if network_of(estimator) is estimator and KNOWN.issuperset(samples.params):
+                    same = id(samples), estimator._reading_key()
+                    problem = prepared(estimator, samples, readings.get(same))
                     readings[same] = problem.read
                     data = shared_data(problem.data, shared.setdefault(same, []))
-                    fit = Fit(task.estimator, replace(problem, data=data))
-                    entry = Entry(task, fit, outcome, random_state)
+                    entry = Entry(task, Fit(estimator, replace(problem, data=data)), outcome)
                     stacks.setdefault(key_of(entry), []).append(entry)
                 else:
-                    outcome.estimator = task.estimator.fit(samples.X, samples.y, **samples.params)
+                    outcome.estimator = estimator.fit(samples.X, samples.y, **samples.params)
             except Exception as error:
                 outcome.error = error
             outcome.seconds += time.perf_counter() - started
@@ -173,17 +169,11 @@ def run(tasks: Sequence[Task], keep_progress: bool = False) -> list[Outcome]:
         return outcomes
 
 
-def prepared(task: Task, samples: Samples | None = None, read: Reading | None = None) -> Problem:
-    """Return the problem of a network, on ``samples`` that were cut already or else those of the task.
-
-    ``read`` is what another network has made of them.
-    """
-    samples = samples or task.samples.cut()
+def prepared(network: Any, samples: Samples, read: Reading | None = None) -> Problem:
+    """Return the problem of a network on ``samples``; ``read`` is what another has made of them."""
     params = {"sample_weight": None} | samples.params
     validation = tuple(params.pop(name, None) for name in VALIDATION)
-    problem: Problem = task.estimator._prepare(
-        samples.X, samples.y, **params, validation=validation, read=read
-    )
+    problem: Problem = network._prepare(samples.X, samples.y, **params, validation=validation, read=read)
     return problem
 
 
@@ -252,12 +242,12 @@ def end_callbacks(estimator: Any) -> None:
     """Let the callbacks of an estimator end, as its own ``fit`` would."""
 
 
-def enter(task: Task, samples: Samples, contexts: ExitStack) -> None:
+def enter(task: Task, estimator: Any, samples: Samples, contexts: ExitStack) -> None:
     """Begin scikit-learn's callback context of a task, and end it with all others."""
-    contexts.callback(end_callbacks, task.estimator)
+    contexts.callback(end_callbacks, estimator)
     if task.context is None:
         return
     told = {"estimator": task.caller, "X": samples.X, "y": samples.y}
     contexts.callback(lambda: task.context.call_on_fit_task_end(**told))
-    contexts.enter_context(task.context.propagate_callback_context(task.estimator))
+    contexts.enter_context(task.context.propagate_callback_context(estimator))
     task.context.call_on_fit_task_begin(**told)

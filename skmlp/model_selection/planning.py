@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Hashable, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from math import ceil
 from typing import Any
@@ -109,8 +108,8 @@ def jobs_of(tasks: Sequence[Task], n_workers: int) -> list[list[Task]]:
         parts = list(by_part.values())
         for start in range(0, len(parts), most_parts):
             some = [task for part in parts[start : start + most_parts] for task in part]
-            size = min(len(some), ceil(len(group) / n_stacks))
-            jobs += [some[i : i + size] for i in range(0, len(some), size)]
+            n_jobs = min(len(some), ceil(n_stacks * len(some) / len(group)))
+            jobs += [[some[i] for i in job] for job in np.array_split(np.arange(len(some)), n_jobs)]
     return jobs
 
 
@@ -131,8 +130,7 @@ def most_per_stack(task: Task) -> tuple[int, int]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the fit itself will warn
         try:
-            # A clone: what is drawn here must not be missing where a random stream was handed in.
-            problem = prepared(replace(task, estimator=clone(task.estimator)))
+            problem = prepared(clone(task.estimator), task.samples.cut())
         except Exception:  # and will raise
             return 1, 1
     most = max(1, CACHE_BYTES // bytes_of(task.estimator, problem))

@@ -200,10 +200,14 @@ class Fits:
             One per fit, if there are callbacks.
         """
         samples = {id(rows): Samples(X, y, params, rows) for _, rows, _ in wanted}
-        tasks = []
-        for index, (parameters, rows, _) in enumerate(wanted):
-            estimator = clone(self.estimator).set_params(**clone(parameters, safe=False))
-            tasks.append(Task(index, estimator, samples[id(rows)], caller=self.caller))
+        estimators = {
+            id(parameters): clone(self.estimator).set_params(**clone(parameters, safe=False))
+            for parameters in {id(w.parameters): w.parameters for w in wanted}.values()
+        }
+        tasks = [
+            Task(index, estimators[id(parameters)], samples[id(rows)], caller=self.caller)
+            for index, (parameters, rows, _) in enumerate(wanted)
+        ]
         for task, context in zip(tasks, contexts, strict=False):
             task.context = context
         self._wanted, self._n_done = wanted, 0
@@ -249,9 +253,12 @@ class Fits:
     def _made(self, tasks: list[Task]) -> Iterator[Outcome]:
         """Yield what becomes of each task, in the order in which they are done."""
         alike: dict[Hashable, list[Task]] = {}
+        digests: dict[int, Hashable] = {}  # by candidate
         for task in tasks:
             steps = preprocessing_of(task.estimator) if network_of(task.estimator) else None
-            key = None if steps is None else (digest(steps, task.index), id(task.samples))
+            if steps is not None and id(task.estimator) not in digests:
+                digests[id(task.estimator)] = digest(steps, task.index)
+            key = None if steps is None else (digests[id(task.estimator)], id(task.samples))
             alike.setdefault(key, []).append(task)
         ready = alike.pop(None, [])
         parts = list(alike.values())
@@ -263,6 +270,7 @@ class Fits:
                 if outcome.index in steps_of and outcome.error is None:
                     pipeline, steps, seconds = steps_of[outcome.index]
                     # The last step was trained by itself.
+                    pipeline = copy.copy(pipeline)
                     pipeline.steps = [*steps.steps, (pipeline.steps[-1][0], outcome.estimator)]
                     outcome.estimator = pipeline
                     outcome.seconds += seconds

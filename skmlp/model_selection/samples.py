@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from sklearn import get_config
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
@@ -116,7 +117,7 @@ def preprocess(
     """
     started = time.perf_counter()
     try:
-        part, steps = samples.cut(), pipeline[:-1]
+        part, steps = samples.cut(), clone(pipeline[:-1])
         before, of_last = split_params(pipeline, part.params)
         transformed = Samples(steps.fit_transform(part.X, part.y, **before), part.y, of_last)
     except Exception as error:

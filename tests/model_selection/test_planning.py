@@ -157,7 +157,7 @@ def test_each_task_is_done_once_and_no_worker_is_left_without_work(n_workers, n_
     assert sorted(index for job in jobs for index in job) == list(range(len(tasks)))
     size = ceil(len(tasks) / n_workers)
     assert max(len(job) for job in jobs) == size
-    assert len(jobs) == ceil(len(tasks) / size)
+    assert len(jobs) == min(n_workers, len(tasks))
 
 
 def test_those_of_one_training_part_are_neighbours():
@@ -255,7 +255,7 @@ def test_what_is_planned_as_one_stack_can_be_one(name):
 
 
 def test_the_weights_of_all_members_count():
-    (single,), (ensemble,) = (tasks_of([WINE.model((5,), n_members=n)]) for n in (1, 3))
+    (single,), (ensemble,) = (tasks_of([WINE.model(hidden_layer_sizes=(5,), n_members=n)]) for n in (1, 3))
     assert weights_bytes(single) == 8 * (WINE.X.shape[1] * 5 + 5)
     assert weights_bytes(ensemble) == 3 * weights_bytes(single)
 
