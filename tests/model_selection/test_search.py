@@ -731,6 +731,7 @@ def searched(name):
     options = {"cv": 3, "random_state": 0} if "Halving" in name else {"cv": 3}
     options |= {"resource": "max_iter", "max_resources": 8} if "Halving" in name else {}
     options |= {"n_iter": 4, "random_state": 0} if "Randomized" in name else {}
+    options |= {"n_candidates": 4} if "HalvingRandom" in name else {}
     search = getattr(skmlp.model_selection, name)(
         WINE.model(**SMALL), {"alpha": [0.1, 1.0, 3.0, 5.0]}, **options
     )
