@@ -51,7 +51,7 @@ class StackedSearch:
         me: Any = self
         if not can_rehearse(me.estimator, y, me.n_jobs, me.verbose):
             return super().fit(X, y, **params)  # type: ignore[misc]
-        resource = getattr(me, "resource", "")
+        resource = str(getattr(me, "resource", ""))
         fits = Fits(
             me.estimator,
             n_jobs=me.n_jobs,
