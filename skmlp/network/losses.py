@@ -50,7 +50,14 @@ class Loss(ABC):
 
     @abstractmethod
     def gradient(self, z: Array, y: Array, delta: Array) -> None:
-        """Write d loss / dz into ``delta``, an array of the shape of ``z``."""
+        """Write d loss / dz into ``delta``, an array of the shape of ``z``.
+
+        May replace ``z`` by scores that mean the same.
+        """
+
+    def value_after_gradient(self, z: Array, y: Array) -> Array:
+        """Return the `value` of scores that `gradient` has seen: it may have done half the work."""
+        return self.value(z, y)
 
     def inverse_link(self, z: Array) -> Array:
         """Return the predictions (means, probabilities) that belong to raw scores ``z``."""
@@ -283,6 +290,13 @@ class MulticlassLoss(ProbabilisticLoss):
     targets: ClassVar[str] = "class indicators or probabilities that sum to one in each group"
     group_sizes: tuple[int, ...] = ()
 
+    def value(self, z: Array, y: Array) -> Array:
+        return self.value_after_gradient(self.log_inverse_link(z), y)
+
+    @abstractmethod
+    def value_after_gradient(self, z: Array, y: Array) -> Array:
+        """Return the loss of each sample, given ``z`` = log p: `gradient` replaces the scores by it."""
+
     def groups(self, z: Array) -> Iterator[Array]:
         """Yield the view of the scores (or probabilities) of each target in turn."""
         start = 0
@@ -292,7 +306,8 @@ class MulticlassLoss(ProbabilisticLoss):
 
     def inverse_link(self, z: Array) -> Array:
         p = np.empty_like(z)
-        self._softmax(z, out=p)
+        for scores, of_group in zip(self.groups(z), self.groups(p), strict=True):
+            softmax(scores, out=of_group)
         return self._without_zeros(p, z)
 
     def log_inverse_link(self, z: Array) -> Array:
@@ -303,10 +318,6 @@ class MulticlassLoss(ProbabilisticLoss):
 
     def mixture(self, z: Array) -> Array:
         return np.asarray(logsumexp(self.log_inverse_link(z), axis=0)) - math.log(len(z))
-
-    def _softmax(self, z: Array, out: Array) -> None:
-        for scores, p in zip(self.groups(z), self.groups(out), strict=True):
-            softmax(scores, out=p)
 
     def allows(self, y: Array) -> bool:
         sums = [np.add.reduce(group, axis=-1) for group in self.groups(y)]
@@ -365,16 +376,17 @@ class LogLoss(MulticlassLoss):
             return BinaryLogLoss(self.label_smoothing)
         return replace(self, group_sizes=group_sizes)
 
-    def value(self, z: Array, y: Array) -> Array:
-        return np.asarray(np.negative(self._targets(y) * self.log_inverse_link(z)))
+    def value_after_gradient(self, z: Array, y: Array) -> Array:
+        return np.asarray(np.negative(self._targets(y) * z))
 
     def gradient(self, z: Array, y: Array, delta: Array) -> None:
-        self._softmax(z, out=delta)
+        for scores, p in zip(self.groups(z), self.groups(delta), strict=True):
+            normalize(scores, p)
         np.subtract(delta, self._targets(y), out=delta)
 
     def _targets(self, y: Array) -> Array:
         groups = [smoothed(group, self.label_smoothing, group.shape[-1]) for group in self.groups(y)]
-        return np.concatenate(groups, axis=-1)
+        return groups[0] if len(groups) == 1 else np.concatenate(groups, axis=-1)
 
 
 @dataclass(frozen=True)
@@ -424,15 +436,17 @@ class Focal(MulticlassLoss):
     def for_classes(self, group_sizes: tuple[int, ...]) -> ProbabilisticLoss:
         return replace(self, group_sizes=group_sizes) if group_sizes else BinaryFocal(self.gamma)
 
-    def value(self, z: Array, y: Array) -> Array:
-        return np.asarray(y * focal(self.log_inverse_link(z), self.gamma))
+    def value_after_gradient(self, z: Array, y: Array) -> Array:
+        return np.asarray(y * focal(z, self.gamma))
 
     def gradient(self, z: Array, y: Array, delta: Array) -> None:
-        log_p = self.log_inverse_link(z)
-        np.multiply(y, focal_slope(log_p, self.gamma), out=delta)
+        p = np.empty_like(z)
+        for scores, of_group in zip(self.groups(z), self.groups(p), strict=True):
+            normalize(scores, of_group)
+        np.multiply(y, focal_slope(z, self.gamma), out=delta)
         # d log p_q / dz_j = [q = j] - p_j
-        for slope, log_p_group in zip(self.groups(delta), self.groups(log_p), strict=True):
-            np.subtract(slope, np.exp(log_p_group) * total(slope), out=slope)
+        for slope, of_group in zip(self.groups(delta), self.groups(p), strict=True):
+            np.subtract(slope, of_group * total(slope), out=slope)
 
 
 def within(value: PerNetwork, low: float, high: float, *, open_low: bool = False) -> Any:
@@ -474,8 +488,17 @@ def softmax(z: Array, out: Array) -> None:
 
 def log_softmax(z: Array, out: Array) -> None:
     """Write the logarithm of the softmax over the last axis into ``out``."""
-    np.subtract(z, maximum(z), out=out)
-    np.subtract(out, np.log(total(np.exp(out))), out=out)
+    np.copyto(out, z)
+    normalize(out, np.empty_like(out))
+
+
+def normalize(z: Array, p: Array) -> None:
+    """Write the softmax over the last axis into ``p`` and its logarithm over the raw scores ``z``."""
+    np.subtract(z, maximum(z), out=z)
+    np.exp(z, out=p)
+    sums = total(p)
+    np.divide(p, sums, out=p)
+    np.subtract(z, np.log(sums), out=z)
 
 
 def maximum(z: Array) -> Array:

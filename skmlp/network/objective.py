@@ -27,6 +27,11 @@ def block_weight(y: Array, weights: Array | None) -> Array:
     return np.asarray(total)
 
 
+def weighted(losses: Array, weights: Array | None) -> Array:
+    """Return the ``losses`` (K, n, q) times the sample weights (K, n), if there are any."""
+    return losses if weights is None else losses * weights[..., np.newaxis]
+
+
 class Objective:
     """``sum_i w_i loss_i / W + alpha / (2 W) |weights|^2``, W = sum_i w_i, per network [docs, eq. (7)].
 
@@ -121,10 +126,11 @@ class Objective:
         total: Array,
         out: Parameters,
     ) -> Array:
-        """Write dE/d theta into ``out``; return the raw scores (K, n, q), which the next call overwrites.
+        """Write dE/d theta into ``out``; return the raw scores (K, n, q) for `losses`.
 
-        ``total`` is the `block_weight`. E itself follows from the scores and the `squared_norms`: training
-        computes it for several batches at once, which saves a small network a quarter of its time.
+        The next call overwrites them. ``total`` is the `block_weight`. E itself follows from the scores
+        and the `squared_norms`: training computes it for several batches at once, which saves a small
+        network a quarter of its time.
         """
         traces = self._traces_for(x, like=parameters.flat)
         self.training.weights = weights
@@ -138,9 +144,11 @@ class Objective:
         return z
 
     def losses(self, z: Array, y: Array, weights: Array | None) -> Array:
-        """Return the weighted loss of each sample, (K, n, q): the share of each output in it."""
-        losses = self.loss.value(z, y)
-        return losses if weights is None else losses * weights[..., np.newaxis]
+        """Return the weighted loss of each sample, (K, n, q): the share of each output in it.
+
+        ``z`` are scores that `gradient` has returned.
+        """
+        return weighted(self.loss.value_after_gradient(z, y), weights)
 
     def empty_norms(self, n_blocks: int) -> Array:
         """Return room for the squared norms of ``n_blocks``: one (K, 1, 1) per penalised array."""
@@ -201,7 +209,7 @@ class Objective:
         if cost is not None:
             mean = cost(theta, z)
         else:
-            losses = self.losses(z, np.broadcast_to(y, (len(z), *y.shape)), weights)
+            losses = weighted(self.loss.value(z, np.broadcast_to(y, (len(z), *y.shape))), weights)
             mean = np.add.reduce(losses, axis=(1, 2)) / total
             mean = mean / (self.loss.reported_divisor(y.shape[1]) if reported else 1)
         penalised = theta[:, : self.network.layout.n_penalised]

@@ -74,9 +74,12 @@ def scores_and_targets(loss, seed=0):
 
 
 def value_and_gradient(loss, z, y):
-    delta = np.full_like(z, np.nan)
-    loss.gradient(z, y, delta)
-    return loss.value(z, y), delta
+    """Return both, having seen that the value is the same of what the gradient leaves of the scores."""
+    delta, left = np.full_like(z, np.nan), z.copy()
+    loss.gradient(left, y, delta)
+    value = loss.value(z, y)
+    np.testing.assert_allclose(loss.value_after_gradient(left, y), value, rtol=1e-12, atol=1e-14)
+    return value, delta
 
 
 def indicators(loss, shape):
