@@ -60,6 +60,9 @@ Estimator = TypeVar("Estimator", bound=type)
 def documented(cls: Estimator) -> Estimator:
     """Fill in the docstring of a class: ``{parameters}`` by its signature, ``{attributes}`` by the list."""
     entries = []
+    constructor: Any = cls.__init__  # type: ignore[misc]
+    # scikit-learn reads it in every get_params: for small networks that would take a tenth of a search.
+    constructor.__signature__ = inspect.signature(constructor)
     for name, argument in inspect.signature(cls).parameters.items():
         parameter = parameter_of(cls, name)
         meaning = textwrap.indent(inspect.cleandoc(parameter.meaning), "    ")
