@@ -44,6 +44,11 @@ def number_or_column(values: Array) -> float | Array:
     return values[:, np.newaxis]
 
 
+def of_rows(value: Array, rows: slice) -> Array:
+    """Return what belongs to some of the networks: a number () is everyone's, a column (K, 1) is cut."""
+    return value[rows] if value.ndim else value
+
+
 @lru_cache(maxsize=64)
 def ones(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Return an array of ones that all callers share: as a matrix product, sums are quickest."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from skmlp.network.arrays import Array, Block, number_or_column
+from skmlp.network.arrays import Array, Block, of_rows
 from skmlp.network.hyperparameters import kept, kind, stacked
 from skmlp.network.layers import Trace, Training
 from skmlp.network.losses import Loss
 from skmlp.network.network import Network
-from skmlp.network.parameters import CACHE_BLOCK, Parameters
+from skmlp.network.parameters import Parameters, cache_blocks
 
 
 def block_weight(y: Array, weights: Array | None) -> Array:
@@ -59,8 +60,6 @@ class Objective:
         self.loss = loss
         self.alpha = alpha
         self.training = Training(streams)
-        self._strength = np.asarray(number_or_column(alpha), dtype=alpha.dtype)
-        self._decay = np.empty_like(alpha, shape=(len(alpha), max(1, CACHE_BLOCK // len(alpha))))
         self._traces: dict[tuple[int, int], list[Trace]] = {}  # by the shape (K, n) of a block
 
     def keep(self, networks: Array) -> Objective:
@@ -226,8 +225,22 @@ class Objective:
 
     def _penalise_and_divide(self, parameters: Parameters, total: Array, out: Parameters) -> None:
         """Turn the sum of gradients in ``out`` into dE/d theta, block by block while in the cache."""
-        for (_, weights), (gradient, of_weights) in zip(parameters.blocks, out.blocks, strict=True):
-            decay = self._decay[:, : weights.shape[1]]
-            np.multiply(weights, self._strength, out=decay)
-            np.add(of_weights, decay, out=of_weights)
-            np.divide(gradient, total, out=gradient)
+        for theta, gradient, (rows, strengths, decay) in zip(
+            parameters.blocks, out.blocks, self._penalty, strict=True
+        ):
+            np.multiply(theta, strengths, out=decay)
+            np.add(gradient, decay, out=gradient)
+            np.divide(gradient, of_rows(total, rows), out=gradient)
+
+    @cached_property
+    def _penalty(self) -> list[tuple[slice, Array, Array]]:
+        """The networks of each block of parameters, alpha or 0 for each parameter, and a buffer."""
+        layout = self.network.layout
+        strengths = np.zeros_like(self.alpha, shape=(len(self.alpha), layout.n_parameters))
+        strengths[:, : layout.n_penalised] = self.alpha[:, np.newaxis]
+        blocks = cache_blocks(*strengths.shape)
+        buffer, penalty = np.empty_like(strengths[blocks[0]]).ravel(), []  # the first is the largest
+        for block in blocks:
+            of_block = strengths[block]
+            penalty.append((block[0], of_block, buffer[: of_block.size].reshape(of_block.shape)))
+        return penalty

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from skmlp.network.arrays import Array, number_or_column
+from skmlp.network.arrays import Array, number_or_column, of_rows
 from skmlp.network.hyperparameters import as_arrays, kept
 from skmlp.network.objective import Objective
 from skmlp.network.parameters import cache_blocks
@@ -134,8 +134,13 @@ class StochasticSolver:
         layout = self.objective.network.layout
         self._parameters, self._gradient = layout.view(state.theta), layout.view(gradient)
         self._blocks = [
-            (theta, gradient, tuple(moments))
-            for theta, gradient, *moments in cache_blocks(state.theta, gradient, *state.moments)
+            (
+                block[0],
+                state.theta[block],
+                gradient[block],
+                tuple(moment[block] for moment in state.moments),
+            )
+            for block in cache_blocks(*gradient.shape)
         ]
 
     def _run_epochs(self) -> None:
@@ -170,8 +175,8 @@ class StochasticSolver:
                 if self.weight_decay is not None:
                     self._decay(step_rate * number_or_column(self.weight_decay))
                 constants = as_arrays(optimizer.constants(step_rate, t + step), dtype)
-                for theta, slope, moments in self._blocks:
-                    optimizer.update(theta, slope, moments, constants)
+                for rows, theta, slope, moments in self._blocks:
+                    optimizer.update(theta, slope, moments, tuple(of_rows(c, rows) for c in constants))
             losses = chunk.sum_by_batch(objective.losses(chunk.scores, chunk.y, chunk.weights))
             values.append(objective.value(losses, norms[first:step], chunk.totals, reported=True))
         last_rate = self._state.rate * (factors[-1] if factors else 1)
@@ -192,8 +197,8 @@ class StochasticSolver:
     def _decay(self, part: float | Array) -> None:
         """Shrink the weights by a part of them."""
         (factor,) = as_arrays((1 - part,), self._state.theta.dtype)
-        for _, weights in self._parameters.blocks:
-            np.multiply(weights, factor, out=weights)
+        weights = self._state.theta[:, : self.objective.network.layout.n_penalised]
+        np.multiply(weights, factor, out=weights)
 
     def _end_of_epoch(self, index: int, loss: Array) -> dict[int, StopReason]:
         """Keep the books, tell the monitor, and return who stops and why."""
