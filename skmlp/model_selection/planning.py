@@ -18,7 +18,7 @@ from skmlp.estimators.problem import Problem
 from skmlp.model_selection.jobs import Task, prepared
 from skmlp.model_selection.samples import network_of
 
-CACHE_BYTES = 4 * 2**20
+CACHE_BYTES = 6 * 2**20
 """What the networks of a stack and their activations may fill: more falls out of the cache."""
 
 DATA_BYTES = 64 * 2**20
