@@ -290,13 +290,6 @@ class MulticlassLoss(ProbabilisticLoss):
     targets: ClassVar[str] = "class indicators or probabilities that sum to one in each group"
     group_sizes: tuple[int, ...] = ()
 
-    def value(self, z: Array, y: Array) -> Array:
-        return self.value_after_gradient(self.log_inverse_link(z), y)
-
-    @abstractmethod
-    def value_after_gradient(self, z: Array, y: Array) -> Array:
-        """Return the loss of each sample, given ``z`` = log p: `gradient` replaces the scores by it."""
-
     def groups(self, z: Array) -> Iterator[Array]:
         """Yield the view of the scores (or probabilities) of each target in turn."""
         start = 0
@@ -376,8 +369,11 @@ class LogLoss(MulticlassLoss):
             return BinaryLogLoss(self.label_smoothing)
         return replace(self, group_sizes=group_sizes)
 
+    def value(self, z: Array, y: Array) -> Array:
+        return self.value_after_gradient(self.log_inverse_link(z), y)
+
     def value_after_gradient(self, z: Array, y: Array) -> Array:
-        return np.asarray(np.negative(self._targets(y) * z))
+        return np.asarray(np.negative(self._targets(y) * z))  # z is log p
 
     def gradient(self, z: Array, y: Array, delta: Array) -> None:
         for scores, p in zip(self.groups(z), self.groups(delta), strict=True):
@@ -436,8 +432,11 @@ class Focal(MulticlassLoss):
     def for_classes(self, group_sizes: tuple[int, ...]) -> ProbabilisticLoss:
         return replace(self, group_sizes=group_sizes) if group_sizes else BinaryFocal(self.gamma)
 
+    def value(self, z: Array, y: Array) -> Array:
+        return self.value_after_gradient(self.log_inverse_link(z), y)
+
     def value_after_gradient(self, z: Array, y: Array) -> Array:
-        return np.asarray(y * focal(z, self.gamma))
+        return np.asarray(y * focal(z, self.gamma))  # z is log p
 
     def gradient(self, z: Array, y: Array, delta: Array) -> None:
         p = np.empty_like(z)
