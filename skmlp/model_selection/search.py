@@ -11,7 +11,7 @@ import numpy as np
 from joblib import parallel_config
 from sklearn import model_selection
 from sklearn.base import is_classifier
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - the import is what enables it
 from sklearn.model_selection import check_cv
 
 from skmlp.estimators.callbacks import has_callbacks
@@ -50,7 +50,8 @@ class StackedSearch:
         """
         me: Any = self
         if not can_rehearse(me.estimator, y, me.n_jobs, me.verbose):
-            return super().fit(X, y, **params)  # type: ignore[misc]
+            scikit_learns: Any = super()
+            return scikit_learns.fit(X, y, **params)
         resource = str(getattr(me, "resource", ""))
         fits = Fits(
             me.estimator,
@@ -65,8 +66,9 @@ class StackedSearch:
         search = copy.copy(me)
         search._fits, search._params, search.estimator, search.n_jobs = fits, params, fits.stand_in(), 1
         search.cv = check_cv(me.cv, y, classifier=is_classifier(me.estimator))
+        scikit_learns = super(StackedSearch, search)
         with parallel_config(backend="sequential"):
-            super(StackedSearch, search).fit(X, y, **params)  # type: ignore[misc]
+            scikit_learns.fit(X, y, **params)
         search.estimator.__class__ = fits.real  # the scorer may hold it
         given = {*me.get_params(deep=False), "_fits", "_params"}
         vars(self).update({name: value for name, value in vars(search).items() if name not in given})
@@ -76,7 +78,8 @@ class StackedSearch:
         """Evaluate candidates as the search does that this one extends."""
         context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
         me: Any = self
-        run: Any = super()._run_search  # type: ignore[misc]
+        scikit_learns: Any = super()
+        run = scikit_learns._run_search
         if not hasattr(self, "_fits"):
             run(evaluate_candidates, **context)
             return

@@ -7,7 +7,7 @@ import re
 import numpy as np
 from sklearn import model_selection
 from sklearn.base import clone
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - the import is what enables it
 from sklearn.pipeline import Pipeline
 
 import skmlp.model_selection

@@ -461,9 +461,9 @@ def test_if_fit_raises_it_is_the_usual_error_and_the_search_is_as_it_was(grid, p
     raised = []
     for module in (model_selection, skmlp.model_selection):
         search = module.GridSearchCV(model_of(WINE), grid, **{"cv": 3, **options})
-        with stays_as_it_was(search) if module is skmlp.model_selection else nullcontext():  # noqa: SIM117
-            with pytest.raises(Exception, match=r".") as caught:
-                fit_without_warnings(search, **params)
+        unchanged = stays_as_it_was(search) if module is skmlp.model_selection else nullcontext()
+        with unchanged, pytest.raises(Exception, match=r".") as caught:
+            fit_without_warnings(search, **params)
         raised.append(caught.type)
     # Where scikit-learn has a subclass of its own, that is its base.
     assert issubclass(*raised)

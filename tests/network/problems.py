@@ -47,6 +47,16 @@ LOSS_CASES = {
 }
 """Every loss, for 13 outputs."""
 
+CONSTANTS = {
+    "huber": [Huber(delta) for delta in (0.3, 1.0, 2.5)],
+    "quantile": [Quantile(quantile) for quantile in (0.1, 0.5, 0.95)],
+    "binary_log_loss": [BinaryLogLoss(part) for part in (0.0, 0.1, 0.7)],
+    "log_loss": [LogLoss((4, 9), part) for part in (0.0, 0.1, 0.7)],
+    "binary_focal": [BinaryFocal(gamma) for gamma in (0.0, 0.7, 3.0)],
+    "focal": [Focal((4, 9), gamma) for gamma in (0.0, 0.7, 3.0)],
+}
+"""Losses that differ in a constant, one for each network of a stack, by name."""
+
 
 def targets(loss, rng, shape):
     """Draw targets of ``shape`` (..., 13) that the loss is defined for, not only 0 and 1."""

@@ -33,7 +33,14 @@ from skmlp.network.losses import (
     Quantile,
     SquaredError,
 )
-from tests.network.problems import LOSS_CASES, away_from_kinks, naive_losses, naive_smoothed, targets
+from tests.network.problems import (
+    CONSTANTS,
+    LOSS_CASES,
+    away_from_kinks,
+    naive_losses,
+    naive_smoothed,
+    targets,
+)
 
 SHAPE = (3, 11, 13)
 MEANS = ("squared_error", "poisson", "binary_log_loss", "log_loss of one group", "log_loss of two groups")
@@ -470,14 +477,6 @@ def test_fields_are_frozen():
 
 # Constants that differ between the networks of a stack
 
-CONSTANTS = {
-    "huber": [Huber(delta) for delta in (0.3, 1.0, 2.5)],
-    "quantile": [Quantile(quantile) for quantile in (0.1, 0.5, 0.95)],
-    "binary_log_loss": [BinaryLogLoss(part) for part in (0.0, 0.1, 0.7)],
-    "log_loss": [LogLoss((4, 9), part) for part in (0.0, 0.1, 0.7)],
-    "binary_focal": [BinaryFocal(gamma) for gamma in (0.0, 0.7, 3.0)],
-    "focal": [Focal((4, 9), gamma) for gamma in (0.0, 0.7, 3.0)],
-}
 EVERY_CONSTANT = pytest.mark.parametrize("losses", CONSTANTS.values(), ids=CONSTANTS)
 
 

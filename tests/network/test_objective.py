@@ -8,10 +8,11 @@ from scipy.optimize import approx_fprime
 from skmlp.network.activations import ACTIVATIONS
 from skmlp.network.arrays import SparseBlock
 from skmlp.network.layers import NORMALIZATIONS, BatchNormalization, LayerNormalization, Training
-from skmlp.network.losses import BinaryFocal, BinaryLogLoss, Focal, Huber, LogLoss, Quantile, SquaredError
+from skmlp.network.losses import BinaryFocal, Focal, Huber, LogLoss, SquaredError
 from skmlp.network.mixture_density import MixtureDensity
 from skmlp.network.objective import Objective, block_weight
 from tests.network.problems import (
+    CONSTANTS,
     HIDDEN,
     LOSS_CASES,
     N_OUTPUTS,
@@ -444,16 +445,8 @@ def test_penalty_reaches_every_block_of_a_large_buffer():
 
 # Several objectives as one
 
-CONSTANTS = {
-    "squared_error": [SquaredError()] * 3,
-    "huber": [Huber(delta) for delta in (0.3, 1.0, 2.5)],
-    "quantile": [Quantile(quantile) for quantile in (0.1, 0.5, 0.95)],
-    "binary_log_loss": [BinaryLogLoss(part) for part in (0.0, 0.1, 0.7)],
-    "log_loss": [LogLoss((4, 9), part) for part in (0.0, 0.1, 0.7)],
-    "binary_focal": [BinaryFocal(gamma) for gamma in (0.0, 0.7, 3.0)],
-    "focal": [Focal((4, 9), gamma) for gamma in (0.0, 0.7, 3.0)],
-}
-EVERY_CONSTANT = pytest.mark.parametrize("losses", CONSTANTS.values(), ids=CONSTANTS)
+LOSSES_OF_NETWORKS = {"squared_error": [SquaredError()] * 3, **CONSTANTS}
+EVERY_STACK = pytest.mark.parametrize("losses", LOSSES_OF_NETWORKS.values(), ids=LOSSES_OF_NETWORKS)
 RATES = [(0.1, 0.3), (0.5, 0.3), (0.9, 0.3)]
 ROUNDED = {"float64": {"rtol": 1e-11, "atol": 1e-13}, "float32": {"rtol": 1e-3, "atol": 1e-5}}
 
@@ -468,7 +461,7 @@ def objectives_of(losses, dtype="float64", **options):
     ]
 
 
-@EVERY_CONSTANT
+@EVERY_STACK
 @WEIGHTED
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("normalization", [None, BatchNormalization()], ids=repr)
@@ -491,7 +484,7 @@ def test_objectives_as_one_equal_each_alone(losses, weighted, dtype, normalizati
             np.testing.assert_array_equal(gradients[one], gradient)
 
 
-@EVERY_CONSTANT
+@EVERY_STACK
 def test_gradient_of_objectives_as_one_is_the_slope(losses):
     _, theta = network_and_theta((7, 3), dropout=RATES[0])
     x, y, weights = data(losses[0])
@@ -510,7 +503,7 @@ def test_gradient_of_objectives_as_one_is_the_slope(losses):
     assert (relative_error(gradient, slopes) < 1e-6).all()
 
 
-@EVERY_CONSTANT
+@EVERY_STACK
 def test_some_of_several_objectives_are_those_of_some_networks(losses):
     mask = np.array([True, False, True])
     _, theta = network_and_theta((7, 3), dropout=RATES[0])
@@ -559,7 +552,7 @@ def test_a_single_objective_is_its_own_stack():
 
 
 def test_objectives_of_one_kind_differ_in_numbers_and_streams_only():
-    for losses in CONSTANTS.values():
+    for losses in LOSSES_OF_NETWORKS.values():
         kinds = {objective.kind for objective in objectives_of(losses)}
         assert len(kinds) == 1
 
