@@ -32,20 +32,20 @@ math_eqref_format = "({number})"
 html_math_renderer = "mathml"
 
 autosummary_generate = True
-autodoc_typehints = "none"  # numpydoc's sections name the types
+autodoc_typehints = "none"  # numpydoc's sections show the types
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False  # the templates list them
 numpydoc_class_members_toctree = False
 add_module_names = False
 
-# The figures are drawn when the pages are built.
+# The figures are drawn during the build.
 plot_basedir = "user_guide/figures"
 plot_formats = ["svg"]
 plot_html_show_formats = False
 plot_html_show_source_link = False
 plot_include_source = False
 
-# The gallery: the scripts in examples/ run when the pages are built, and become pages in gallery/.
+# The gallery: the scripts in examples/ run during the build and become pages in gallery/.
 plt.style.use("user_guide/figures/skmlp.mplstyle")
 EXAMPLES = [
     "xor",
@@ -84,20 +84,20 @@ html_theme_options = {
 }
 html_sidebars = {"**": []}
 
-# The benchmark tables are not there before they are measured: a toctree without them is no error.
+# Benchmark tables do not exist before they are measured: a toctree without them is not an error.
 logging.getLogger("sphinx.sphinx.directives.other").addFilter(
     lambda record: getattr(record, "subtype", None) != "empty_glob"
 )
 
 
 def visit_math(translator, node):
-    """Write an inline formula as MathML, which browsers show without a script."""
+    """Write an inline formula as MathML, which browsers display without a script."""
     translator.body.append(latex2mathml.tex2mathml(node.astext()))
     raise nodes.SkipNode
 
 
 def visit_math_block(translator, node):
-    """Write a displayed formula with its number, if it has one, to which references link."""
+    """Write a displayed formula with its number, if any, as the target of references."""
     number = f'<span class="eqno">({node["number"]})</span>' if node.get("number") else ""
     label = f' id="equation-{nodes.make_id(node["label"])}"' if node.get("label") else ""
     formula = latex2mathml.tex2mathml(node.astext(), as_block=True)
@@ -106,17 +106,17 @@ def visit_math_block(translator, node):
 
 
 def strip_examples(app, docname, source):
-    """Take the empty line off the end of each example, which doctest needs and readers do not."""
+    """Remove the empty line at the end of each example; only doctest needs it."""
     source[0] = source[0].replace("\n\n```\n", "\n```\n")
 
 
 def strip_references(app, what, name, obj, options, lines):
-    """Keep but the words of references that inherited docstrings have to scikit-learn's own pages."""
+    """Keep only the text of references to scikit-learn's own pages in inherited docstrings."""
     lines[:] = [re.sub(r":(?:term|ref):`([^`<]+?)(?: <[^`]*)?`", r"*\1*", line) for line in lines]
 
 
 def setup(app):
-    """Register what is above."""
+    """Register the functions above."""
     app.connect("source-read", strip_examples)
     app.connect("autodoc-process-docstring", strip_references, priority=600)  # after numpydoc
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))

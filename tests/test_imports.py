@@ -17,9 +17,10 @@ MODULES = {
 ARROWS = {
     "network": set(),
     "training": {"network"},
-    "estimators": {"training", "network"},
-    "model_selection": {"estimators", "training", "network"},
-    "inspection": {"estimators", "training", "network"},
+    "fitting": {"training", "network"},
+    "estimators": {"fitting", "training", "network"},
+    "model_selection": {"estimators", "fitting", "training", "network"},
+    "inspection": {"estimators", "fitting", "training", "network"},
 }
 """From each folder to those that it may import beside itself."""
 ENGINE = {"network", "training"}
@@ -82,6 +83,8 @@ def test_imports_point_one_way(module):
         ("skmlp.network.losses", "from .. import training"),
         ("skmlp.training.batches", "import pandas as pd"),
         ("skmlp.training.batches", "import skmlp.estimators.classifier"),
+        ("skmlp.training.batches", "from skmlp.fitting import data"),
+        ("skmlp.fitting.data", "from skmlp.estimators.classifier import MLPClassifier"),
         ("skmlp.estimators.classifier", "from skmlp import inspection"),
         ("skmlp.estimators.classifier", "import skmlp.model_selection"),
         ("skmlp.inspection.display", "from skmlp.model_selection import search"),
@@ -98,6 +101,7 @@ def test_a_wrong_arrow_is_found(module, source):
         ("skmlp.network.losses", "from . import arrays\nfrom .arrays import Array"),
         ("skmlp.training.batches", "from skmlp.network.arrays import Array\nfrom .result import State"),
         ("skmlp.estimators.classifier", "import sklearn\nfrom skmlp.training import batches"),
+        ("skmlp.fitting.data", "from sklearn.utils import check_array\nfrom skmlp.training import batches"),
         ("skmlp.inspection.display", "import matplotlib\nfrom skmlp.estimators import classifier"),
     ],
 )

@@ -2,10 +2,10 @@ r"""
 Forward and backward by hand
 ============================
 
-A network with two inputs, three tanh units and two outputs, on four flowers, computed twice: in a dozen
-lines of numpy, which follow the equations of the page on mathematics one by one, and by the engine of
-skmlp. Every number on the way is compared. In the end, finite differences say whether the gradient is
-right.
+A network with two inputs, three tanh units and two outputs is applied to four flowers. It is computed
+twice: in a dozen lines of numpy, which follow the equations of the page on mathematics one by one, and by
+the engine of skmlp. Every intermediate result is compared. In the end, finite differences check the
+gradient.
 """
 
 import matplotlib.pyplot as plt
@@ -23,8 +23,8 @@ from skmlp.network.objective import Objective
 # Four flowers
 # ------------
 #
-# Length and width of the petals, in units of 10 cm; two flowers of one species and two of another. Samples
-# are rows. The target of a sample is the indicator of its class.
+# The inputs are length and width of the petals, in units of 10 cm, for two flowers of one species and two
+# of another. Samples are rows. The target of a sample is the indicator of its class.
 
 iris = load_iris()
 rows = [50, 51, 100, 101]
@@ -37,9 +37,9 @@ print("Y =", Y.tolist())
 # Forward
 # -------
 #
-# A dense layer multiplies by its weights from the right and adds its biases; tanh goes element by element;
-# softmax turns the scores of a row into probabilities. The loss of a sample is minus the logarithm of the
-# probability of its class:
+# A dense layer multiplies by its weights from the right and adds its biases; tanh applies element by
+# element; softmax turns the scores of a row into probabilities. The loss of a sample is minus the logarithm
+# of the probability of its class:
 #
 # .. math::
 #    Z_1 = X W_1 + \mathbf 1 b_1, \qquad H = \tanh Z_1, \qquad Z_2 = H W_2 + \mathbf 1 b_2, \qquad
@@ -60,17 +60,16 @@ E = -np.sum(Y * np.log(P)) / n
 # Backward
 # --------
 #
-# The chain rule, from the last layer to the first. :math:`\Delta_l` is the derivative of the sum of the
-# losses with respect to :math:`Z_l`; behind a softmax, it is prediction minus target. The division by
-# :math:`n` comes with the gradients:
+# The chain rule is applied from the last layer to the first. :math:`\Delta_l` is the derivative of the sum
+# of the losses with respect to :math:`Z_l`. For a softmax, it is prediction minus target. The gradients are
+# divided by :math:`n`:
 #
 # .. math::
 #    \Delta_2 = P - Y, \qquad \Delta_1 = \left( \Delta_2 W_2^\top \right) \odot (1 - H^2), \qquad
 #    \frac{\partial E}{\partial W_l} = \frac 1 n H_{l-1}^\top \Delta_l, \qquad
 #    \frac{\partial E}{\partial b_l} = \frac 1 n \mathbf 1^\top \Delta_l
 #
-# with :math:`H_0 = X`. Each gradient has the shape of what it belongs to, which settles where a transpose
-# must stand.
+# with :math:`H_0 = X`. Each gradient has the shape of its parameters, which determines the transposes.
 
 Delta2 = P - Y
 Delta1 = (Delta2 @ W2.T) * (1 - H**2)
@@ -83,11 +82,11 @@ b1_gradient = Delta1.sum(axis=0, keepdims=True) / n
 # The same by the engine
 # ----------------------
 #
-# The engine keeps all parameters in one vector, weights first, then biases, and sees them through views. It
-# trains K networks at once, so all its arrays have a leading axis; here K is 1. The layers are three:
-# dense, tanh, dense. A trace holds what a layer has computed and the :math:`\Delta` that arrives at it.
-# These two loops are what ``Network.forward`` and ``Network.backward`` do; the copies are for looking at,
-# because tanh works in place.
+# The engine keeps all parameters in one vector, weights first, then biases, and accesses them through
+# views. It trains K networks at once, so all its arrays have a leading axis; here K is 1. The network has
+# three layers: dense, tanh, dense. A trace holds the input and the output of a layer, and the
+# :math:`\Delta` at both. These two loops are the work of ``Network.forward`` and ``Network.backward``. They
+# copy each result for the comparison below, because tanh works in place.
 
 network = multilayer_perceptron(2, [3], 2, Tanh())
 loss = LogLoss(group_sizes=(2,))
@@ -95,20 +94,19 @@ theta = np.concatenate([array.ravel() for array in (W1, W2, b1, b2)])[np.newaxis
 parameters = network.layout.view(theta)
 gradient = network.layout.view(np.empty_like(theta))
 traces = network.traces(n_networks=1, n_rows=n, like=theta)
+traces[0].x = X[np.newaxis]
 
-inputs, outputs = [X[np.newaxis]], []
+outputs = []
 for layer, layer_parameters, trace in zip(network.layers, parameters.layers, traces, strict=True):
-    layer.forward(layer_parameters, inputs[-1], trace)
+    layer.forward(layer_parameters, trace)
     outputs.append(trace.output.copy())
-    inputs.append(trace.output)
 
 loss.gradient(traces[2].output, Y, traces[2].delta)
 deltas = [traces[2].delta.copy()]
 for i in (2, 1, 0):
-    before = traces[i - 1].delta if i > 0 else None
-    network.layers[i].backward(parameters.layers[i], gradient.layers[i], inputs[i], traces[i], before)
+    network.layers[i].backward(parameters.layers[i], gradient.layers[i], traces[i])
     if i > 0:
-        deltas.append(before.copy())
+        deltas.append(traces[i].delta_x.copy())
 
 # %%
 # In training, the objective does all of this in one call, divides by :math:`n`, and returns the loss.
@@ -140,11 +138,11 @@ for name, (by_hand, by_engine) in comparison.items():
 # One flower on its way
 # ---------------------
 #
-# The first sample, forward and backward. Forward, a unit receives the sum of what stands before it times
-# the weights of the lines, adds its bias, and shows its :math:`h` (an output: its probability). Backward, a
-# unit receives the :math:`\delta` behind it times the same weights, multiplies by :math:`1 - h^2`, and
-# shows its own :math:`\delta`. The gradient of a weight is the number before the line in the left picture
-# times the number behind the line in the right one.
+# The figure follows the first sample, forward and backward. Forward, a unit sums the values of the units
+# before it, times the weights of the lines, adds its bias, and shows its :math:`h` (an output shows its
+# probability). Backward, a unit sums the :math:`\delta` of the units behind it, times the same weights,
+# multiplies by :math:`1 - h^2`, and shows its :math:`\delta`. The gradient of a weight is the number before
+# the line in the left panel times the number behind the line in the right one.
 
 
 def draw(axis, layers, edges, title):
@@ -156,7 +154,7 @@ def draw(axis, layers, edges, title):
             color = "C1" if value > 0 else "C0"
             width = 0.6 + 2 * abs(value) / np.abs(values).max()
             axis.plot([column, column + 1], [start, end], "-", color=color, linewidth=width, zorder=1)
-            part = 0.3 if (i + j) % 2 else 0.7  # so that the labels of lines that cross lie apart
+            part = 0.3 if (i + j) % 2 else 0.7  # separates the labels of crossing lines
             label = axis.text(column + part, start + part * (end - start), f"{value:.2f}", fontsize=8)
             label.set(ha="center", va="center")
             label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.8})
@@ -186,10 +184,10 @@ draw(right, deltas_of_units, gradients_of_weights, "backward: deltas; gradients 
 # Is it right?
 # ------------
 #
-# That two programs agree does not make them right: both follow the same equations. Finite differences know
-# nothing of the chain rule. They move one weight a little to either side and see how the loss changes.
-# ``check_gradients`` does this for every weight of an estimator and prints, for each array of them, the one
-# with the largest error. With all three species there is a third output.
+# Two programs that agree may both be wrong, because both follow the same equations. Finite differences do
+# not use the chain rule. They change one weight slightly in both directions and measure the change of the
+# loss. ``check_gradients`` does this for every weight of an estimator. For each array of weights, it prints
+# the weight with the largest error. With all three species there is a third output.
 
 classifier = MLPClassifier((3,), activation="tanh", random_state=0)
 print(check_gradients(classifier, iris.data[:, 2:] / 10, iris.target))
@@ -219,7 +217,7 @@ for name, part, marker in (
     ("b2", slice(15, 17), "D"),
 ):
     axis.plot(gradient.flat[0, part], differences[part], marker, linestyle="", label=name)
-axis.set(xlabel="back propagation", ylabel="finite difference")
+axis.set(xlabel="backpropagation", ylabel="finite difference")
 largest = np.abs(differences - gradient.flat[0]).max()
 axis.set_title(f"largest difference {largest:.0e}")
 axis.legend()

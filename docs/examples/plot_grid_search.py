@@ -2,10 +2,10 @@ r"""
 Three hundred fits, and a map of them
 =====================================
 
-How much penalty, and which learning rate? The answers depend on each other, so both are tried together,
-each pair by cross-validation: that is hundreds of fits of small networks. ``skmlp.model_selection`` has
-scikit-learn's searches, and trains the networks of many fits side by side, as one stack. The scores are the
-same, but there is time for a map in place of three values.
+How much penalty, and which learning rate? The answers depend on each other, so both must be varied
+together. With cross-validation, this takes hundreds of fits of small networks. ``skmlp.model_selection``
+has scikit-learn's searches, and trains the networks of many fits side by side, as one stack. The scores are
+the same, but there is time for a map instead of a few values.
 """
 
 import time
@@ -35,8 +35,8 @@ model = make_pipeline(StandardScaler(), network)
 # Sixty candidates, five folds
 # ----------------------------
 #
-# Ten penalties, six learning rates, 60 epochs each. The score is the log-loss on the part left out: unlike
-# the accuracy, it also says whether probabilities are as sure as they may be.
+# The grid has ten penalties and six learning rates, with 60 epochs each. The score is the log-loss on the
+# part left out. Unlike the accuracy, it also measures the quality of the probabilities.
 
 penalties = np.logspace(-3, 1.5, 10)
 rates = np.logspace(-4, -1.5, 6)
@@ -70,17 +70,18 @@ bar.ax.set_yticklabels(["0.1", "0.2", "0.5"])
 bar.ax.minorticks_off()
 
 # %%
-# The map has three slopes. On the left, 60 epochs are not enough. At the top, the penalty leaves little of
-# the weights. Below on the right, the network knows its training part by heart and is too sure of what it
-# says of others. The best candidate, framed, lies where the three meet: fast learning, and just the penalty
-# that this takes. Two searches, each over one parameter with the other at its default, do not go there.
+# The map has three slopes. On the left, 60 epochs are not enough. At the top, the penalty shrinks the
+# weights too much. At the lower right, the network has memorized its training set and is overconfident on
+# new data. The best candidate, in the frame, lies where the three meet: it learns fast, with just enough
+# penalty. Two searches, each over one parameter with the other at its default, do not find it.
 #
-# Twenty-seven candidates, and the best go on
-# -------------------------------------------
+# Twenty-seven candidates, and the best continue
+# ----------------------------------------------
 #
-# Successive halving does not train what is lost already. All candidates get nine epochs; the best third of
-# them goes on to 27 epochs, the best third of these to 81, and so forth. With ``resource="max_iter"``,
-# survivors go on from where they were, and nothing is trained twice.
+# Successive halving stops training hopeless candidates early. All candidates get nine epochs. The best
+# third of them continues to 27 epochs, the best third of these to 81, and so on. With
+# ``resource="max_iter"``, the remaining candidates resume training where they stopped, and no epoch is
+# trained twice.
 
 halving = HalvingRandomSearchCV(
     model,
@@ -123,12 +124,12 @@ axis.legend()
 _ = figure.colorbar(colors, ax=axis, label="learning_rate_init")
 
 # %%
-# A dot is a candidate, at the mean of its folds. The last one comes near the best of the grid, with a fifth
-# of the epochs in all. But what goes on is what learns fast: after nine epochs nobody sees what a small
-# learning rate would be worth after two hundred, and most of the lines that rise are candidates with too
-# little penalty for a longer fit. Where that matters, let ``min_resources`` be larger.
+# Each dot is a candidate, at the mean over its folds. The last one comes close to the best of the grid,
+# with a fifth of the epochs in total. But halving favors candidates that learn fast: nine epochs do not
+# show how good a small learning rate would be after two hundred. Most of the lines that rise are candidates
+# with too little penalty for a longer fit. If this matters, increase ``min_resources``.
 #
-# What can be one stack, and what cannot, is told in the user guide, under "Searching for parameters".
+# The user guide explains which fits can form one stack, under "Searching for parameters".
 
 # sphinx_gallery_thumbnail_number = 1
 plt.show()

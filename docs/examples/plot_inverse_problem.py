@@ -2,9 +2,9 @@ r"""
 An inverse problem: more than one answer
 ========================================
 
-A robot knows at which angles its joints stand, and so where its hand is. It wants the inverse: the angles
-that bring the hand to a place. Often there is more than one answer, and then a network that is trained by
-least squares gives none of them, but their mean. Mixture density networks predict a distribution instead
+A robot knows the angles of its joints, and so the position of its hand. It needs the inverse: the angles
+that bring the hand to a given position. Often there is more than one answer. A network trained by least
+squares then gives none of them, but their mean. Mixture density networks predict a distribution instead
 [1]_.
 
 .. [1] Bishop, C. M. (1994). Mixture density networks. Technical report NCRG/94/004, Aston University.
@@ -25,7 +25,7 @@ NOISE = 0.05
 
 
 def forward(t):
-    """Return what a cause t brings about, without noise."""
+    """Return the effect of a cause t, without noise."""
     return t + 0.3 * np.sin(2 * np.pi * t)
 
 
@@ -37,9 +37,9 @@ effect = forward(cause) + rng.uniform(-NOISE, NOISE, size=1000)
 # Forward and back
 # ----------------
 #
-# Forward, each cause has one effect, and the mean of the noisy effects is what one wants to know. Back, an
-# effect near 0.5 has three causes. The curve is Bishop's, with half of his noise, so that the three lie
-# apart. The same network is fitted to both; only the axes are swapped.
+# Forward, each cause has one effect, and the mean of the noisy effects is the right answer. Back, an effect
+# near 0.5 has three causes. The curve is Bishop's, with half of his noise, so that the three are well
+# separated. The same network is fitted to both; only the axes are swapped.
 
 grid = np.linspace(0, 1, 300)
 least_squares = MLPRegressor(
@@ -62,16 +62,16 @@ right.plot(grid, least_squares.predict(grid[:, np.newaxis]), "-", color="C1", li
 _ = right.set(xlabel="effect", ylabel="cause", title="back: it gives the mean of the answers")
 
 # %%
-# Least squares is not at fault: the mean of the causes *is* what minimises the squared error. It is the
-# question that is wrong. What is wanted is the distribution of the cause, given the effect.
+# Least squares is not at fault: the mean of the causes *does* minimize the squared error. The question is
+# wrong. The right one asks for the distribution of the cause, given the effect.
 #
 # A mixture of Gaussians
 # ----------------------
 #
 # With M components, the network has 3 M outputs for each effect :math:`x`: the mixing coefficients
 # :math:`\pi_k` (by a softmax), the means :math:`\mu_k` and the standard deviations :math:`\sigma_k`
-# (positive by softplus). It is trained to make the observed causes :math:`y` likely, which is to minimise
-# the mean of
+# (positive by softplus). Training maximizes the likelihood of the observed causes :math:`y`, which means
+# that it minimizes the mean of
 #
 # .. math:: - \log \sum_{k=1}^M \pi_k(x) \, \mathcal N \bigl( y \mid \mu_k(x), \sigma_k(x)^2 \bigr).
 
@@ -85,13 +85,13 @@ _ = display.ax_.set(xlabel="effect", ylabel="cause")
 
 # %%
 # The density has three branches where there are three answers, and one where there is one. Its mean runs
-# between the branches, just as the curve of least squares did.
+# between the branches, like the curve of least squares.
 #
 # The three components
 # --------------------
 #
-# On the left, the means of the components, drawn the stronger the larger their mixing coefficient is. On
-# the right, the mixing coefficients themselves.
+# The left panel shows the means of the components; a larger mixing coefficient gives more opaque points.
+# The right panel shows the mixing coefficients themselves.
 
 distribution = model.predict_dist(grid[:, np.newaxis])
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
@@ -109,8 +109,8 @@ _ = right.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
 # ---------------------
 #
 # A robot needs one cause that brings about the effect, not the average of several. The mode of the
-# distribution is the most likely one; a sample is a random one. The test is to go forward from the answer
-# and to see whether the effect comes out.
+# distribution is the most likely cause; a sample is a random one. The test applies the forward function to
+# the answer and compares the result with the wanted effect.
 
 wanted = np.linspace(0.1, 0.9, 81)
 W = wanted[:, np.newaxis]
@@ -124,8 +124,9 @@ for name, answer in answers.items():
     print(f"{name:20} effect is off by {error:.3f} (root mean square)")
 
 # %%
-# At an effect of 0.5, the whole distribution, 2000 samples of it, and the truth: as all causes are equally
-# frequent and the noise is uniform, so is the density of all causes that come within the noise of 0.5.
+# For an effect of 0.5, the figure shows the predicted distribution, 2000 samples of it, and the true
+# distribution. All causes are equally frequent and the noise is uniform, so the true density is uniform
+# over all causes whose effect is within the noise of 0.5.
 
 height = np.linspace(0, 1, 1000)
 half = np.array([[0.5]])

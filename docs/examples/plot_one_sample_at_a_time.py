@@ -2,10 +2,10 @@ r"""
 One sample at a time, or many at once
 =====================================
 
-Gradient descent can look at one sample before each step, at a batch of them, or at all. Two things are to
-be told apart. For a given set of weights, the gradient of a batch is nothing but the mean of the
-gradients of its samples: only the time to compute it differs. In training, the weights move between
-batches, and the size of the batches decides how many steps are made from the same data.
+Gradient descent can use one sample for each step, a batch of samples, or all of them. Two cases differ.
+For given weights, the gradient of a batch is just the mean of the gradients of its samples: only the
+computing time differs. In training, the weights change between batches, and the batch size sets the number
+of steps per epoch.
 """
 
 import warnings
@@ -33,10 +33,10 @@ n = len(X)
 # The gradient of a batch is a mean
 # ---------------------------------
 #
-# The engine computes K networks at once: inputs have the shape (K, n, m). That gives three ways to the same
-# gradient, of a network with 64 inputs, 20 hidden units and 10 outputs, on all 1797 digits: one network and
-# all samples; one network and one sample, in a loop; and a stack of 1797 copies of the network, each with a
-# sample of its own.
+# The engine computes K networks at once: inputs have the shape (K, n, m). This gives three ways to compute
+# the same gradient of a network with 64 inputs, 20 hidden units and 10 outputs, on all 1797 digits: one
+# network with all samples; one network with one sample, in a loop; and a stack of 1797 copies of the
+# network, each with one sample.
 
 network = multilayer_perceptron(64, [20], 10, Tanh())
 theta = network.initial_parameters([np.random.RandomState(0)], np.dtype(float))
@@ -79,8 +79,8 @@ print(f"batch less mean over samples, at most:    {np.abs(batch - loop.mean(axis
 print(f"one by one less as a stack, at most:      {np.abs(loop - stacked).max():.0e}")
 
 # %%
-# They agree to rounding. The single gradients are far from equal, though. No sample pulls in the direction
-# of the mean, and some pull away from it:
+# They agree to rounding. But the gradients of single samples differ a lot. None of them points closely in
+# the direction of the mean, and some point away from it:
 
 cosine = loop @ batch / np.linalg.norm(loop, axis=1) / np.linalg.norm(batch)
 figure, axis = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
@@ -93,11 +93,11 @@ print(f"{(cosine < 0).mean():.0%} of the samples point away from the mean gradie
 # What it costs
 # -------------
 #
-# The arithmetic is the same, but the loop in Python calls the engine 1797 times, and each call has its
-# price, whatever it computes. One batch is a few large matrix products. The stack stands between them: one
-# call, but the products of each copy are those of a single row, and the gradients of all copies must be
-# written to memory. It pays where the gradients of single samples are wanted, or where networks are trained
-# at once that really differ.
+# The arithmetic is the same, but the loop in Python calls the engine 1797 times, and each call has a fixed
+# cost. One batch needs only a few large matrix products. The stack is in between: it is one call, but the
+# products of each copy involve a single row, and the gradients of all copies must be written to memory. A
+# stack is worthwhile if the gradients of single samples are needed, or for training networks that really
+# differ.
 
 
 def seconds(function, repetitions):
@@ -126,11 +126,11 @@ axis.invert_yaxis()
 # Batches in training
 # -------------------
 #
-# Plain gradient descent with batches of one sample, of 32, and of all, each with a rate that suits it
-# roughly. The loss of an epoch is the mean over its batches, each taken when its turn came. In one epoch, a
-# batch size of 1 makes 1797 steps, 32 makes 57, and all samples at once are a single step. Over epochs,
-# small batches are far ahead. Over time the picture is another one, because a step with 32 samples costs
-# far less than 32 steps with one.
+# This is plain gradient descent with batches of one sample, of 32, and of all samples, each with a rate
+# that suits it roughly. The loss of an epoch is the mean over its batches, each evaluated before its step.
+# In one epoch, a batch size of 1 makes 1797 steps, 32 makes 57, and all samples at once are a single step.
+# Per epoch, small batches are far ahead. Per second, the picture differs, because a step with 32 samples
+# costs far less than 32 steps with one.
 
 runs = {"1 sample": (1, 0.05, 6), "32 samples": (32, 0.5, 50), "all samples": (n, 1.0, 400)}
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained", sharey=True)
@@ -160,10 +160,11 @@ right.set(xlabel="seconds")
 left.legend()
 
 # %%
-# - **All samples** give a gradient without noise, and one step per epoch. It takes hundreds of epochs.
+# - **All samples** give a gradient without noise, but one step per epoch. Training takes hundreds of
+#   epochs.
 # - **One sample** gives a noisy gradient, but 1797 steps per epoch. The rate must be small, so that the
 #   noise averages out over steps.
-# - **A batch of some dozen** has most of the steps and most of the speed. This is why it is the usual
+# - **A batch of a few dozen samples** combines many steps with high speed. This is why it is the usual
 #   choice.
 
 # sphinx_gallery_thumbnail_number = 3

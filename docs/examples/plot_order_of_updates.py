@@ -2,13 +2,13 @@ r"""
 All gradients first, then all steps
 ===================================
 
-Backpropagation goes from the last layer to the first. It is tempting to move the weights of each layer as
-soon as their gradient is known, and to go on with the weights just moved. Then the gradient of the layer
-before is taken at two places at once: with errors from the old weights, passed back through the new ones.
+Backpropagation goes from the last layer to the first. It is tempting to update the weights of each layer as
+soon as their gradient is known, and to continue with the updated weights. Then the gradient of the layer
+before mixes two points: it uses errors from the old weights, passed back through the new ones.
 
-This example writes a network with one hidden layer by hand, in both orders, and asks three questions. Is
-the direction that the hidden layer takes the gradient of the loss? Is it the gradient of *any* loss? And
-what becomes of training?
+This example implements a network with one hidden layer by hand, in both orders, and asks three questions.
+Is the direction of the hidden layer's step the gradient of the loss? Is it the gradient of *any* loss? And
+how does it affect training?
 """
 
 import matplotlib.pyplot as plt
@@ -22,12 +22,12 @@ y = y[:, np.newaxis]
 # The network
 # -----------
 #
-# Two inputs, four tanh units, one output: :math:`Z_1 = X W_1 + b_1`, :math:`H = \tanh Z_1`, :math:`Z_2 = H
-# W_2 + b_2`. The parameters are one vector :math:`\theta`, so that gradients can be checked number by
-# number.
+# The network has two inputs, four tanh units and one output: :math:`Z_1 = X W_1 + b_1`,
+# :math:`H = \tanh Z_1`, :math:`Z_2 = H W_2 + b_2`. The parameters are one vector :math:`\theta`, so that
+# gradients can be checked element by element.
 
 SHAPES = [(2, 4), (1, 4), (4, 1), (1, 1)]  # W1, b1, W2, b2
-N_HIDDEN_LAYER = 12  # the first so many elements of theta: W1 and b1
+N_HIDDEN_LAYER = 12  # the number of elements of W1 and b1, which come first in theta
 
 
 def split(theta):
@@ -45,9 +45,9 @@ def loss(theta):
 
 
 def direction(theta, rate, *, moved_first):
-    """Return what gradient descent takes for the gradient.
+    """Return the vector that gradient descent uses as the gradient.
 
-    With ``moved_first``, W2 makes its step before the error passes back through it.
+    With ``moved_first``, W2 is updated before the error passes back through it.
     """
     W1, b1, W2, b2 = split(theta)
     H = np.tanh(X @ W1 + b1)
@@ -64,10 +64,10 @@ def direction(theta, rate, *, moved_first):
 # Is it the gradient of the loss?
 # -------------------------------
 #
-# Finite differences say what the gradient is without any chain rule: move one parameter a little to either
-# side, and see how the loss changes. The right order agrees with them to about ten digits. In the wrong
-# order, the error of the hidden layer is in proportion to the learning rate, because it comes from
-# :math:`W_2 - \eta \, \partial E / \partial W_2` in the place of :math:`W_2`.
+# Finite differences give the gradient without any chain rule: change one parameter slightly in both
+# directions, and measure the change of the loss. The right order agrees with them to about ten digits. In
+# the wrong order, the error of the hidden layer is proportional to the learning rate, because the code uses
+# :math:`W_2 - \eta \, \partial E / \partial W_2` in place of :math:`W_2`.
 
 
 def finite_differences(function, theta, step=1e-5):
@@ -102,10 +102,10 @@ print(f"relative error at learning rate 1: right order {right[8]:.0e}, wrong ord
 # Is it the gradient of any loss?
 # -------------------------------
 #
-# It could be the gradient of another, perhaps even better loss. There is a test: the derivatives of a
-# gradient are second derivatives, and those do not depend on their order, so the matrix of them, the
-# Hessian matrix, is symmetric. The same matrix of the wrong direction is not: no function has it as its
-# gradient, and nothing is known to be minimised.
+# It could be the gradient of another, perhaps even better loss. This can be tested: the derivatives of a
+# gradient are second derivatives, which do not depend on their order. The matrix of them, the Hessian
+# matrix, is therefore symmetric. The same matrix of the wrong direction is not symmetric. It is the
+# gradient of no function, so the method does not minimize any function.
 
 rate = 1.0
 fields = {
@@ -127,13 +127,13 @@ for axis, (name, jacobian) in zip(axes, jacobians.items(), strict=True):
 _ = figure.colorbar(image, ax=axes, label="derivatives minus their transpose")
 
 # %%
-# What becomes of training?
-# -------------------------
+# How does it affect training?
+# ----------------------------
 #
-# With a small rate the error is small, and the two orders cannot be told apart by their loss curves. The
-# mistake is easily missed, then. With larger steps the curves part. (To move the output weights, make a new
-# forward pass, and then move the hidden layer would be legitimate: each step follows a gradient of the
-# loss, at the place where the weights are.)
+# With a small rate the error is small, and the loss curves of the two orders look the same. The mistake is
+# then easy to miss. With larger steps the curves diverge. (It would be legitimate to update the output
+# weights, make a new forward pass, and then update the hidden layer: each step follows a gradient of the
+# loss at the current weights.)
 
 
 def descend(theta, rate, n_steps, *, moved_first):

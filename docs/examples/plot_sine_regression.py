@@ -3,9 +3,9 @@ A curve from six hidden units
 =============================
 
 The target is a line with a wave on it, :math:`y = x + 0.3 \sin(2 \pi x)`, plus uniform noise between -0.1
-and 0.1. A network with six tanh units learns it. The example shows the steps of which the curve is made,
-how it comes about, and what the start has to do with it: with very small initial weights, the network is
-a straight line before it is anything else.
+and 0.1. A network with six tanh units learns it. The example shows how steps add up to the curve, how the
+curve develops in training, and how it depends on the initial weights: with very small weights, the network
+first becomes a straight line.
 """
 
 import warnings
@@ -27,10 +27,10 @@ y = x[:, 0] + 0.3 * np.sin(2 * np.pi * x[:, 0]) + rng.uniform(-0.1, 0.1, size=20
 # The fit
 # -------
 #
-# ``initializer="truncated_normal"`` draws weights with a standard deviation of 0.05 and biases of zero.
-# ``standardize=True`` brings input and target to mean 0 and variance 1 inside the network.
-# ``TrainingAnimation`` is a callback that records the curve after every so manieth epoch;
-# ``animation.save("curve.gif")`` writes the film to a file.
+# ``initializer="truncated_normal"`` draws weights with a standard deviation of 0.044, and sets biases
+# to zero. ``standardize=True`` scales input and target to mean 0 and variance 1 inside the network.
+# ``TrainingAnimation(every=25)`` is a callback that records the curve in every 25th epoch.
+# ``animation.save("curve.gif")`` writes the animation to a file.
 
 
 def network(**parameters):
@@ -47,8 +47,8 @@ error = np.mean((regressor.predict(x) - y) ** 2)
 print(f"mean squared error {error:.5f}; variance of the noise {noise:.5f}")
 
 # %%
-# In the film, the network is a constant, then a straight line, and rests there for a good part of the time,
-# while the loss hardly falls. Then the curve bends.
+# In the animation, the network is first a constant, then a straight line. It stays a line for a large part
+# of training, while the loss hardly falls. Then the curve bends.
 
 film = animation.animation(fps=3)
 
@@ -56,9 +56,9 @@ film = animation.animation(fps=3)
 # Six steps make a curve
 # ----------------------
 #
-# Each unit is a smooth step, :math:`h_j = \tanh(w_j x + b_j)`, whose place and width training has chosen.
-# Times its output weight, it is one of the thin lines; their sum and the bias are the curve, here in
-# standardised units.
+# Each unit is a smooth step, :math:`h_j = \tanh(w_j x + b_j)`. Training has chosen its position and width.
+# Each thin line is a unit times its output weight. Their sum and the bias are the curve, here in
+# standardized units.
 
 grid = np.linspace(0, 1, 300)[:, np.newaxis]
 h = hidden_activations(regressor, grid)
@@ -80,13 +80,13 @@ _ = right.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1))
 # Another start
 # -------------
 #
-# Twenty networks from each of three kinds of start. From weights near zero, tanh is nearly the identity and
-# all units do nearly the same: the network first finds what a straight line can do, and rests there, until
-# its units have grown apart far enough. Some rest a second time: their curves, on the lower right, rise
-# twice, with a level stretch in place of the wave. The default start, ``"auto"``, draws larger weights, and
-# biases that spread the steps over the inputs; ``"orthogonal"``, whose weights are those of a random
-# rotation, has larger weights without biases. Both do without the second rest; with ``"auto"``, some
-# networks hardly know the first.
+# The figure shows twenty networks for each of three initializers. With weights near zero, tanh is nearly
+# the identity and all units do nearly the same. The network first finds the best straight line. It stays
+# there until its units differ enough. Some networks stay on a second plateau: their curves, on the lower
+# right, rise twice, with a level stretch in place of the wave. The default, ``"auto"``, draws larger
+# weights, and biases that spread the steps over the inputs. ``"orthogonal"``, with the weights of a random
+# rotation, has larger weights and no biases. Neither has the second plateau; with ``"auto"``, some networks
+# hardly have the first.
 
 line = np.polynomial.Polynomial.fit(x[:, 0], y, 1)
 loss_of_line = np.mean((line(x[:, 0]) - y) ** 2) / np.var(y) / 2

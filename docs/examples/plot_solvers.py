@@ -2,10 +2,10 @@ r"""
 Solvers that need no learning rate
 ==================================
 
-Gradient descent needs a learning rate, and much of the work with neural networks is to find a good one. For
-small networks there are solvers that need none. Levenberg-Marquardt knows that a sum of squares is to be
-made small; an evolution strategy knows nothing but the value of what is to be made small, which may then be
-anything, such as a cost in money.
+Gradient descent needs a learning rate, and finding a good one is much of the work with neural networks. For
+small networks there are solvers that need none. Levenberg-Marquardt is made for sums of squares. An
+evolution strategy uses only the value of the function to minimize, which may then be anything, such as a
+cost in money.
 """
 
 import time
@@ -25,10 +25,10 @@ warnings.simplefilter("ignore", ConvergenceWarning)  # the budgets are chosen
 # Three solvers, one curve
 # ------------------------
 #
-# Friedman's function of five variables without noise, 300 samples, 15 tanh units: a network can come very
-# close, if the solver finds the way. Adam takes steps along the gradient; L-BFGS builds a picture of the
-# curvature from the gradients that it has seen; Levenberg-Marquardt computes the curvature of the squared
-# error, but for a part that vanishes where the errors do, from the derivatives of all samples.
+# The data are 300 samples of Friedman's function of five variables, without noise. A network of 15 tanh
+# units can come very close, if the solver finds the way. Adam takes steps along the gradient. L-BFGS
+# estimates the curvature from the last gradients. Levenberg-Marquardt computes the curvature of the squared
+# error from the derivatives of all samples, except for a part that vanishes where the errors do.
 
 X, y = make_friedman1(300, n_features=5, random_state=0)
 budgets = {"adam": 3000, "lbfgs": 3000, "lm": 300}
@@ -59,16 +59,16 @@ right.set(xscale="log", xlabel="seconds")
 _ = left.legend()
 
 # %%
-# An iteration of Levenberg-Marquardt solves a system of equations in all weights, 106 here, and so takes
-# longer than one of L-BFGS; but it takes few of them. With thousands of weights the equations become too
-# large, and where a network would overfit, nobody wants the lowest loss.
+# An iteration of Levenberg-Marquardt solves a system of equations in all weights, 106 here, so it takes
+# longer than one of L-BFGS; but it needs few iterations. With thousands of weights the systems become too
+# large. And where a network would overfit, the lowest loss is not the goal.
 #
 # A cost in money
 # ---------------
 #
-# One case in ten is a fault. To miss one costs 20, a false alarm costs 1. The cost is constant almost
+# One case in ten is a fault. Missing a fault costs 20, a false alarm costs 1. The cost is constant almost
 # everywhere: a small change of a weight changes no decision, so there is no gradient to follow. An
-# evolution strategy does not ask for one. It draws a population of networks, computes all of them as one
+# evolution strategy does not need one. It draws a population of networks, computes all of them as one
 # stack, and moves towards those that cost least.
 
 X, y = make_classification(1000, n_features=6, n_informative=4, weights=[0.9], flip_y=0.05, random_state=3)
@@ -107,10 +107,10 @@ right.set(xlabel="cost per case, on new data", xlim=(0, 1.15 * max(costs)))
 right.invert_yaxis()
 
 # %%
-# The log-loss asks for good probabilities, and its decisions at one half do not know what a fault costs.
-# The network that was trained on the cost itself raises many more alarms and misses fewer faults.
+# The log-loss rewards good probabilities, and its decisions at one half ignore the cost of a fault. The
+# network trained on the cost itself raises many more alarms and misses fewer faults.
 #
-# The name of any scorer of scikit-learn will do as well: ``loss="roc_auc"``, ``loss="f1"``.
+# The name of any of scikit-learn's scorers works too: ``loss="roc_auc"``, ``loss="f1"``.
 
 # sphinx_gallery_thumbnail_number = 1
 plt.show()

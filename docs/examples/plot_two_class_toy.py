@@ -2,10 +2,10 @@ r"""
 Two classes that no line separates
 ==================================
 
-The class is 1 where :math:`x_0 x_1 > 0`: two opposite quarters of a square against the other two. It is
-XOR with continuous inputs. Neither input by itself says anything about the class, and a linear model
-cannot do better than chance by much. A hidden layer of four tanh units can. This example shows what each
-of them contributes, and how they find their places.
+The class is 1 where :math:`x_0 x_1 > 0`: two opposite quarters of a square against the other two. It is XOR
+with continuous inputs. Neither input alone says anything about the class, so a linear model is hardly
+better than chance. A hidden layer of four tanh units solves the problem. This example shows the
+contribution of each unit, and how training finds their positions.
 """
 
 import warnings
@@ -25,10 +25,10 @@ X, X_test = rng.uniform(-1, 1, size=(300, 2)), rng.uniform(-1, 1, size=(2000, 2)
 y, y_test = ((x[:, 0] * x[:, 1] > 0).astype(int) for x in (X, X_test))
 
 # %%
-# Training, with a camera
-# -----------------------
+# Training, recorded
+# ------------------
 #
-# ``TrainingAnimation`` is a callback: after every so manieth epoch, it records the probability on a grid.
+# ``TrainingAnimation(every=6)`` is a callback: in every sixth epoch, it records the probability on a grid.
 
 classifier = MLPClassifier(
     (4,), activation="tanh", learning_rate_init=0.05, batch_size=50, max_iter=60, random_state=2
@@ -40,9 +40,10 @@ for name, model in (("network", classifier), ("linear model", linear)):
     print(f"{name}: {model.score(X_test, y_test):.1%} of new points right")
 
 # %%
-# In the film, nearly nothing is known after the first epoch. Then a valley opens along one diagonal, which
-# has half of the corners right and takes in the middle. A ridge across it parts the valley in two, and the
-# four regions move to the quarters. ``animation.save("toy.gif")`` writes the film to a file.
+# In the animation, the network knows almost nothing after the first epoch. Then a valley opens along one
+# diagonal. It gets half of the corners right, but includes the middle. A ridge then splits the valley in
+# two, and the four regions move to the quarters. ``animation.save("toy.gif")`` writes the animation to a
+# file.
 
 film = animation.animation(fps=3)
 
@@ -51,8 +52,8 @@ film = animation.animation(fps=3)
 # ----------
 #
 # A hidden unit computes :math:`h_j = \tanh(w_j^\top x + b_j)`: zero on a line, positive on one side of it
-# and negative on the other, with a slope that the length of :math:`w_j` decides. Below are the probability,
-# and the line of each of the four units.
+# and negative on the other, with a slope given by the length of :math:`w_j`. The figure shows the
+# probability, and the line of each of the four units.
 
 side = np.linspace(-1, 1, 120)
 grid = np.stack([values.ravel() for values in np.meshgrid(side, side)], axis=1)
@@ -64,7 +65,7 @@ figure, axis = plt.subplots(figsize=(6.6, 5), layout="constrained")
 image = axis.contourf(side, side, probability, levels=np.linspace(0, 1, 11), cmap="PuOr_r", alpha=0.8)
 axis.scatter(*X.T, c=y, cmap="PuOr_r", s=12, edgecolors="black", linewidths=0.3)
 for j, (w, b, style) in enumerate(zip(W1.T, b1, ("-", "--", "-.", ":"), strict=True)):
-    point = -b * w / (w @ w)  # of the line, the one nearest to the origin
+    point = -b * w / (w @ w)  # on the line, nearest to the origin
     axis.axline(point, slope=-w[0] / w[1], color="black", linestyle=style, label=f"unit {j}")
 axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=4)
 axis.grid(visible=False)
@@ -72,10 +73,10 @@ axis.set(xlabel="x0", ylabel="x1", xlim=(-1, 1), ylim=(-1, 1), aspect="equal")
 _ = figure.colorbar(image, label="probability of class 1")
 
 # %%
-# The output is a weighted sum of the four surfaces, and a bias. Each surface is a single step. Two steps
-# with about parallel lines, one up and one down, leave a ridge or a valley between the lines. The lines of
+# The output is a weighted sum of the four surfaces, plus a bias. Each surface is a single step. Two steps
+# with nearly parallel lines, one up and one down, leave a ridge or a valley between the lines. The lines of
 # units 0 and 3 rise: between them is a ridge, from the lower left to the upper right. Those of units 1 and
-# 2 fall: between them is a valley that crosses it. The four quarters are what is left of both.
+# 2 fall: between them is a valley that crosses the ridge. The four quarters are the result of both.
 
 h = hidden_activations(classifier, grid)
 figure, axes = plt.subplots(1, 5, figsize=(10.5, 2.6), layout="constrained", sharey=True)

@@ -2,13 +2,13 @@ r"""
 XOR: why the small network says one half, and what helps
 ========================================================
 
-XOR is true where exactly one of two inputs is true. No straight line separates its two classes, so a
-network needs a hidden layer; two hidden units are enough. And yet, two hidden sigmoid units, stochastic
-gradient descent with a learning rate of 0.01 and 50 epochs give about the same answer to all four
-questions. With more epochs, the answer is one half.
+XOR is true if exactly one of two inputs is true. No straight line separates its two classes, so a network
+needs a hidden layer; two hidden units are enough. And yet, with two hidden sigmoid units, stochastic
+gradient descent with a learning rate of 0.01 gives about the same answer to all four questions after 50
+epochs. With more epochs, the answer is one half.
 
-Nothing is broken then. This example shows where the network is, why it stays there, and how often each
-remedy helps, out of a hundred random starts.
+This is not a bug. The example shows where the network is, why it stays there, and how often each remedy
+helps, out of a hundred random starts.
 """
 
 import warnings
@@ -30,9 +30,9 @@ questions = ["0 xor 0", "0 xor 1", "1 xor 0", "1 xor 1"]
 # ----------------
 #
 # One run says little, because it depends on the initial weights. ``n_members=100`` trains a hundred
-# networks from a hundred random starts as one stack, in little more time than a few. A batch holds all four
-# samples, so an epoch is one step. Plain gradient descent is ``momentum=0``; ``n_iter_no_change=np.inf``
-# keeps training from ending on the plateau that is to be looked at.
+# networks from a hundred random starts as one stack, in little more time than a few networks. A batch holds
+# all four samples, so an epoch is one step. ``momentum=0`` is plain gradient descent.
+# ``n_iter_no_change=np.inf`` prevents training from ending on the plateau, which is the subject here.
 
 
 def train(hidden=2, activation="logistic", **parameters):
@@ -44,7 +44,7 @@ def train(hidden=2, activation="logistic", **parameters):
 
 
 def probabilities(networks):
-    """Return what each network answers to the four questions, shape (networks, 4)."""
+    """Return the answers of each network to the four questions, shape (networks, 4)."""
     return np.array([network.predict_proba(X)[:, 1] for network in networks])
 
 
@@ -86,18 +86,20 @@ _ = right.legend(ncols=2, loc="upper center", markerscale=3)
 # The base rate
 # -------------
 #
-# Suppose a network looks at no input at all and gives the same probability :math:`p` to all four. Two of
+# Suppose a network ignores its inputs and gives the same probability :math:`p` to all four samples. Two of
 # four answers are true, so its loss is
 #
 # .. math:: -\tfrac 1 2 \log p - \tfrac 1 2 \log (1 - p),
 #
-# which is least at :math:`p = \tfrac 1 2`, the frequency of the class, where it is :math:`\log 2 = 0.693`.
-# A network learns this first, because one parameter is enough for it: the bias of the output. After 50
-# steps of 0.01 it is on the way there; after 1000 it has arrived, and has learned nothing else.
+# which is smallest at :math:`p = \tfrac 1 2`, the frequency of the class, where it is
+# :math:`\log 2 = 0.693`. A network learns this first, because it takes only one parameter: the bias of the
+# output. After 50 steps of 0.01 the network is on the way there. After 1000 it has arrived, and has learned
+# nothing else.
 #
 # Why does it stay? The gradient of the last layer begins with prediction minus target. At one half, that is
-# :math:`+\tfrac 1 2, -\tfrac 1 2, -\tfrac 1 2, +\tfrac 1 2`. Its sum, from which the bias learns, is zero.
-# So are its products with both inputs: no input by itself says anything about XOR.
+# :math:`+\tfrac 1 2, -\tfrac 1 2, -\tfrac 1 2, +\tfrac 1 2`. The gradient of the bias is the sum of these
+# values, which is zero. So are their products with both inputs: no single input carries information about
+# XOR.
 
 delta = 0.5 - y
 print("sum of the deltas:            ", delta.sum())
@@ -105,17 +107,17 @@ print("sums of the deltas times x:   ", X.T @ delta)
 print("sum of the deltas times x1 x2:", (X[:, 0] * X[:, 1]) @ delta)
 
 # %%
-# While a hidden unit is nearly linear in its inputs, what it learns from the four samples cancels too. What
-# is left comes from the bend of the sigmoid, by which a unit responds a little to the product of the
-# inputs. With small weights that is little, and a hundredth of little is less: the plateau is not quite
-# flat, but very nearly so. The way out is to take larger steps on it, or to have units that bend more, or
-# more of them.
+# While a hidden unit is nearly linear in its inputs, its gradient over the four samples cancels too. What
+# remains comes from the curvature of the sigmoid, which makes a unit respond slightly to the product of the
+# inputs. With small weights this response is small, and the learning rate of 0.01 makes the steps even
+# smaller: the plateau is not quite flat, but very nearly so. To leave it, take larger steps, or use units
+# with more curvature, or more units.
 #
 # What helps, and how often
 # -------------------------
 #
-# A network counts as solved if it gets all four right. Everything but the first two rows has 500 epochs or
-# iterations at most. The evolution strategy, ``solver="es"``, needs no gradient at all: it draws 200
+# A network counts as solved if it gets all four right. Except in the first two rows, training has at most
+# 500 epochs or iterations. The evolution strategy, ``solver="es"``, needs no gradient at all: it draws 200
 # candidates per generation around the best so far, for 30 generations. It trains one network at a time.
 
 stuck_or_not = train(solver="lbfgs", max_iter=500)
@@ -151,23 +153,23 @@ axis.set_title("2 hidden units unless it says 8")
 axis.invert_yaxis()
 
 # %%
-# - **Larger steps** leave the plateau. Momentum is another way to take them: at 0.9, the steps in a
-#   constant direction add up to ten times their size.
-# - **tanh** is steeper at zero than the sigmoid, 1 against 1/4, and gives both signs. At rate 0.3, more
-#   than half of the networks solve XOR where no sigmoid network does.
-# - **Adam and L-BFGS** leave the plateau too, but more than a third of their networks end somewhere else:
-#   in a local minimum; two of L-BFGS never left the plateau.
-# - **More hidden units** are what does away with those: with eight, every start succeeds, with gradient
-#   descent and with L-BFGS.
-# - **The evolution strategy** looks at many candidates at once, which see over the rim of a local minimum.
-#   It pays for that: each network costs 6000 evaluations of the loss, against 500 of loss and gradient.
+# - **Larger steps** leave the plateau. Momentum is another way to get them: at 0.9, steps in a constant
+#   direction add up to ten times their size.
+# - **tanh** is steeper at zero than the sigmoid, 1 against 1/4, and has outputs of both signs. At rate 0.3,
+#   more than half of the networks solve XOR, but no sigmoid network does.
+# - **Adam and L-BFGS** leave the plateau too, but more than a third of their networks end in a local
+#   minimum; two networks of L-BFGS never left the plateau.
+# - **More hidden units** remove the local minima: with eight, every start succeeds, with gradient descent
+#   and with L-BFGS.
+# - **The evolution strategy** evaluates many candidates at once, which can reach beyond a local minimum.
+#   This has a price: each network costs 6000 evaluations of the loss, against 500 of loss and gradient.
 #
 # Before, after, and stuck
 # ------------------------
 #
-# Three of these networks: one that has hardly moved from its start, one with large steps, and one of L-BFGS
-# in a local minimum. There, it gets one or two questions right and gives the others the frequency of their
-# classes: the base rate again, of a part of the data.
+# The figure shows three of these networks: one that has hardly moved from its start, one trained with large
+# steps, and one of L-BFGS in a local minimum. The last one gets one or two questions right. For the others
+# it predicts the frequency of their classes: the base rate again, of a part of the data.
 
 stuck = stuck_or_not[np.flatnonzero(~solved(stuck_or_not))[0]]
 winner = large_steps[np.flatnonzero(solved(large_steps))[0]]

@@ -1,12 +1,10 @@
-"""What the estimators have in common: their constructor and their docstrings are made from one list."""
+"""What the docstrings of the estimators have in common is written once."""
 
 from __future__ import annotations
 
 import inspect
 import textwrap
 from typing import Any, TypeVar
-
-from skmlp.estimators.parameters import parameter_of
 
 ATTRIBUTES = """
 coefs_ : list of ndarray of shape (n_inputs, n_units), or (n_members, n_inputs, n_units)
@@ -48,12 +46,6 @@ n_layers_ : int
 """The ``Attributes`` that all estimators have, for their docstrings."""
 
 
-def keep_parameters(estimator: Any, arguments: dict[str, Any]) -> None:
-    """Make attributes of the arguments of the constructor, given as its ``locals()``."""
-    names = [name for name in arguments if name not in ("self", "__class__")]
-    vars(estimator).update({name: arguments[name] for name in names})
-
-
 Estimator = TypeVar("Estimator", bound=type)
 
 
@@ -64,7 +56,7 @@ def documented(cls: Estimator) -> Estimator:
     # scikit-learn reads it in every get_params: for small networks that would take a tenth of a search.
     constructor.__signature__ = inspect.signature(constructor)
     for name, argument in inspect.signature(cls).parameters.items():
-        parameter = parameter_of(cls, name)
+        parameter = cls._parameters[name]  # type: ignore[attr-defined]
         meaning = textwrap.indent(inspect.cleandoc(parameter.meaning), "    ")
         entries.append(f"{name} : {parameter.type}, default={argument.default!r}\n{meaning}\n")
     doc = inspect.cleandoc(cls.__doc__ or "")

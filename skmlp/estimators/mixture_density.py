@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 
 from skmlp.estimators.base_regressor import BaseRegressor
-from skmlp.estimators.data import Data
-from skmlp.estimators.documentation import documented, keep_parameters
-from skmlp.estimators.parameters import is_number
+from skmlp.estimators.documentation import documented
+from skmlp.fitting.choices import density_loss
+from skmlp.fitting.parameters import is_number
+from skmlp.fitting.targets import DensityTargets
 from skmlp.network.arrays import Array
 from skmlp.network.gaussian_mixture import GaussianMixture
-from skmlp.network.losses import Loss
 from skmlp.network.mixture_density import MixtureDensity
-from skmlp.network.network import Network
 
 
 @documented
+@dataclass(eq=False, repr=False, kw_only=True)
 class MixtureDensityRegressor(BaseRegressor):
     """Mixture density network: predicts the distribution of y given x as a mixture of Gaussians.
 
     A multilayer perceptron whose outputs are the mixing coefficients, means and standard deviations of
-    the mixture, trained to make the observed targets likely [1]_. It shows where predictions are uncertain,
-    and holds several answers at once where x has several. X and y are standardised inside.
+    the mixture, trained by maximum likelihood [1]_. It shows where predictions are uncertain, and predicts
+    several answers where x has several. X and y are standardized inside.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class MixtureDensityRegressor(BaseRegressor):
 
     Notes
     -----
-    ``loss_curve_`` and ``validation_scores_`` are minus and plus the mean log-likelihood of standardised
+    ``loss_curve_`` and ``validation_scores_`` are minus and plus the mean log-likelihood of standardized
     targets; `score_samples` is in the units of y.
 
     With several targets, those of one component are independent (diagonal covariance); the mixture makes
@@ -83,66 +83,16 @@ class MixtureDensityRegressor(BaseRegressor):
     array([ True])
     """
 
-    standardize = True  # always: the floor of the scales and the start of the means rely on it
+    n_components: int = 3
+    min_scale: float = 0.03
+    beta: float = 0.0
 
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
-        *,
-        n_components: int = 3,
-        min_scale: float = 0.03,
-        beta: float = 0.0,
-        solver: Any = "adam",
-        alpha: float = 0.0001,
-        batch_size: int | str = "auto",
-        learning_rate: Any = "constant",
-        learning_rate_init: float = 0.001,
-        power_t: float = 0.5,
-        max_iter: int = 200,
-        shuffle: bool = True,
-        random_state: Any = None,
-        tol: float = 1e-4,
-        verbose: bool | int = False,
-        warm_start: bool = False,
-        momentum: float = 0.9,
-        nesterovs_momentum: bool = True,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        n_iter_no_change: float = 10,
-        max_fun: int = 15000,
-        population_size: int | str = "auto",
-        n_restarts: int = 3,
-        dtype: str = "auto",
-        weight_decay: float = 0.0,
-        warmup: float = 0.0,
-        max_grad_norm: float | None = None,
-        initializer: Any = "auto",
-        dropout: Any = 0.0,
-        normalization: Any = None,
-        scoring: Any = None,
-        n_members: int = 1,
-        max_time: float | None = None,
-    ) -> None:
-        keep_parameters(self, locals())
+    _loss_of = staticmethod(density_loss)
+    _targets_type = DensityTargets
 
-    def _loss(self) -> Loss:
-        return self._density(self)
-
-    def _density(self, parameters: Any) -> MixtureDensity:
-        return MixtureDensity(parameters.n_components, parameters.min_scale, parameters.beta)
-
-    def _initialize(self, network: Network, theta: Array, data: Data, rows: Array) -> None:
-        biases = network.layout.view(theta).layers[-1][1]
-        weights = None if data.sample_weight is None else data.sample_weight[rows]
-        biases[...] = self._density(self).initial_scores(data.y[rows], weights)
-
-    def _validation_score(self, z: Array, y: Array, sample_weight: Array | None) -> float:
-        log_likelihood = -self._loss().value(z, y)[..., 0]
-        return float(np.average(log_likelihood, weights=sample_weight))
+    def _params(self) -> dict[str, Any]:
+        # The floor of the scales and the start of the means rely on targets of variance 1.
+        return super()._params() | {"standardize": True}
 
     def predict_dist(self, X: Any) -> GaussianMixture:
         """Predict the distribution of the targets.
@@ -160,7 +110,7 @@ class MixtureDensityRegressor(BaseRegressor):
             :class:`skmlp.network.gaussian_mixture.GaussianMixture`.
         """
         z = self._raw_scores(X).astype(float, copy=False)
-        density = self._density(SimpleNamespace(**self._fitted_choices))
+        density = cast(MixtureDensity, self._fitted_loss())
         log_weights, means, scales = density.components(z)  # (K, n, M), (K, n, M, q)
         means = means * self.y_scaler_.scale_ + self.y_scaler_.mean_
         scales = scales * self.y_scaler_.scale_

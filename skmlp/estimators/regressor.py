@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import r2_score
 
 from skmlp.estimators.base_regressor import BaseRegressor
-from skmlp.estimators.choices import loss_of
-from skmlp.estimators.documentation import documented, keep_parameters
-from skmlp.network.arrays import Array
+from skmlp.estimators.documentation import documented
+from skmlp.fitting.choices import regression_loss
 from skmlp.network.losses import Loss
 
 
 @documented
+@dataclass(eq=False, repr=False, kw_only=True)
 class MLPRegressor(BaseRegressor):
     """Multilayer perceptron regressor, trained by backpropagation.
 
@@ -67,58 +67,11 @@ class MLPRegressor(BaseRegressor):
     True
     """
 
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
-        *,
-        loss: Any = "squared_error",
-        solver: Any = "adam",
-        alpha: float = 0.0001,
-        batch_size: int | str = "auto",
-        learning_rate: Any = "constant",
-        learning_rate_init: float = 0.001,
-        power_t: float = 0.5,
-        max_iter: int = 200,
-        shuffle: bool = True,
-        random_state: Any = None,
-        tol: float = 1e-4,
-        verbose: bool | int = False,
-        warm_start: bool = False,
-        momentum: float = 0.9,
-        nesterovs_momentum: bool = True,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        n_iter_no_change: float = 10,
-        max_fun: int = 15000,
-        population_size: int | str = "auto",
-        n_restarts: int = 3,
-        dtype: str = "auto",
-        weight_decay: float = 0.0,
-        warmup: float = 0.0,
-        max_grad_norm: float | None = None,
-        initializer: Any = "auto",
-        dropout: Any = 0.0,
-        normalization: Any = None,
-        standardize: bool = False,
-        quantile: float | None = None,
-        scoring: Any = None,
-        n_members: int = 1,
-        max_time: float | None = None,
-    ) -> None:
-        keep_parameters(self, locals())
+    loss: str | Loss | Callable[..., Any] = "squared_error"
+    standardize: bool = False
+    quantile: float | None = None
 
-    def _loss(self) -> Loss:
-        return loss_of(self)
-
-    def _validation_score(self, z: Array, y: Array, sample_weight: Array | None) -> float:
-        predictions = self._loss().inverse_link(z)
-        if not np.isfinite(predictions).all():
-            return np.nan
-        return float(r2_score(y, predictions, sample_weight=sample_weight))
+    _loss_of = staticmethod(regression_loss)
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Predict targets.
@@ -140,12 +93,12 @@ class MLPRegressor(BaseRegressor):
         Raises
         ------
         ValueError
-            If ``return_std`` is asked of a single network.
+            If ``return_std`` is set and the estimator is a single network.
         """
         scores = self._raw_scores(X)
         if return_std and len(scores) == 1:
             raise ValueError("return_std=True needs an ensemble: fit with n_members=2 or more.")
-        predictions = loss_of(SimpleNamespace(**self._fitted_choices)).inverse_link(scores)
+        predictions = self._fitted_loss().inverse_link(scores)
         if hasattr(self, "y_scaler_"):
             predictions = np.stack([self.y_scaler_.inverse_transform(p) for p in predictions])
         if predictions.shape[-1] == 1:

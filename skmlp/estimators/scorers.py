@@ -1,19 +1,53 @@
-"""Scores of networks in training by scikit-learn's scorers, and costs of any kind as a loss."""
+"""scikit-learn's scorers, which are given an estimator, on networks in training; costs as a loss.
+
+What is bound here goes to the fit as a function of parameters and raw scores.
+"""
 
 from __future__ import annotations
 
 import copy
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from sklearn.metrics import check_scoring
 
-from skmlp.estimators.data import Data
+from skmlp.fitting.data import Data
+from skmlp.fitting.early_stopping import Score, minus_loss
+from skmlp.fitting.problem import Problem
 from skmlp.network.arrays import Array
-from skmlp.network.network import Network
+
+if TYPE_CHECKING:
+    from skmlp.estimators.multilayer_perceptron import BaseMultilayerPerceptron
+
+
+def with_scorers(estimator: BaseMultilayerPerceptron, problem: Problem) -> Problem:
+    """Return the problem with ``scoring``, and with a ``loss`` that has no gradient."""
+    choices, validate = problem.choices, problem.validate
+    if validate is not None and choices.scoring is not None:
+        validate = replace(validate, score=score_of(estimator, problem))
+    cost = None if choices.cost is None else Cost(estimator, problem)
+    return replace(problem, validate=validate, cost=cost)
+
+
+def score_of(estimator: BaseMultilayerPerceptron, problem: Problem) -> Score:
+    """Return what ``scoring`` says of the parameters and raw scores of a network."""
+    scoring, held_out = problem.choices.scoring, cast(Data, problem.held_out)
+    if scoring == "loss":
+        return minus_loss
+    scorer = check_scoring(estimator, scoring)
+    candidates = Candidates(estimator, problem, held_out.X)
+    weighted = held_out.sample_weight is not None and takes_weights(scorer)
+    options = {"sample_weight": held_out.sample_weight} if weighted else {}
+
+    def score(theta: Array, z: Array, loss: float) -> float:
+        fitted = candidates.fitted(theta, z)
+        return as_number(scorer(fitted, held_out.X, held_out.labels, **options), "scoring", scoring)
+
+    return score
 
 
 def takes_weights(function: Callable[..., Any]) -> bool:
@@ -31,27 +65,25 @@ def as_number(score: Any, parameter: str, choice: Any) -> float:
 
 
 class Candidates:
-    """Fitted estimators for networks in training, whose predictions for ``X`` follow from known scores.
+    """Fitted estimators for networks in training, which know their raw scores for ``X`` already.
 
     Parameters
     ----------
     estimator : the estimator that is being fitted
-    network : Network
+    problem : Problem
     X : array or CSR matrix
-        Samples as the user gave them.
+        Samples as the user gave them, checked.
     """
 
-    def __init__(self, estimator: Any, network: Network, X: Any) -> None:
-        self.estimator, self.network, self.X = estimator, network, X
+    def __init__(self, estimator: BaseMultilayerPerceptron, problem: Problem, X: Any) -> None:
+        self.estimator, self.problem, self.X = estimator, problem, X
 
-    def fitted(self, theta: Array, z: Array) -> Any:
+    def fitted(self, theta: Array, z: Array) -> BaseMultilayerPerceptron:
         """Return the estimator with parameters ``theta`` (1, P), by which X has the raw scores ``z``."""
         fitted = copy.copy(self.estimator)
-        fitted.__dict__.pop("feature_names_in_", None)  # X has no names any more
-        fitted.__dict__.update(self.estimator._fitted_weights(self.network, theta))
-        compute = fitted._raw_scores
-        # Scorers predict for X, of which the raw scores are known; they may ask for other samples too.
-        fitted._raw_scores = lambda X: z[np.newaxis] if X is self.X else compute(X)
+        attributes = self.problem.attributes_with(theta)
+        attributes.pop("feature_names_in_", None)  # X has no names any more
+        fitted._publish(attributes | {"_known_scores": (self.X, z[np.newaxis])})
         return fitted
 
 
@@ -61,19 +93,18 @@ class Cost:
     Parameters
     ----------
     estimator : the estimator that is being fitted
-        Its ``loss`` is the name of a scorer, ``scorer(estimator, X, y)`` to be made large, or
-        ``cost(y_true, y_pred)`` to be made small.
-    network : Network
-    data : Data
-        The samples as the user gave them.
+    problem : Problem
+        Its cost is the name of a scorer, ``scorer(estimator, X, y)`` to be maximized, or
+        ``cost(y_true, y_pred)`` to be minimized.
     """
 
-    def __init__(self, estimator: Any, network: Network, data: Data) -> None:
-        self.loss, self.data = estimator.loss, data
-        self.candidates = Candidates(estimator, network, data.X)
-        self.of_predictions = not isinstance(self.loss, str) and is_of_predictions(self.loss)
-        self.function = self.loss if self.of_predictions else check_scoring(estimator, self.loss)
-        self.options = {} if data.sample_weight is None else {"sample_weight": data.sample_weight}
+    def __init__(self, estimator: BaseMultilayerPerceptron, problem: Problem) -> None:
+        loss = self.loss = problem.choices.cost
+        self.data = problem.reading.data
+        self.candidates = Candidates(estimator, problem, self.data.X)
+        self.of_predictions = callable(loss) and is_of_predictions(loss)
+        self.function: Callable[..., Any] = loss if self.of_predictions else check_scoring(estimator, loss)  # type: ignore[assignment]
+        self.options = {} if self.data.sample_weight is None else {"sample_weight": self.data.sample_weight}
         if self.options and not takes_weights(self.function):
             raise ValueError(
                 f"loss={self.loss!r} takes no sample_weight: leave sample_weight and class_weight out, or"

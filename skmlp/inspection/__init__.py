@@ -1,4 +1,4 @@
-"""Looking at networks."""
+"""Tools for looking at networks: tables, displays, an animation, a gradient check."""
 
 from skmlp.inspection.animation import TrainingAnimation
 from skmlp.inspection.density import DensityDisplay

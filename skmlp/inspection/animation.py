@@ -1,4 +1,4 @@
-"""How the predictions of a network change while it is trained."""
+"""An animation of how the predictions of a network change in training."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.exceptions import NotFittedError
+from sklearn.utils.multiclass import unique_labels
 
 from skmlp.estimators.callbacks import HAS_CALLBACKS
 from skmlp.inspection.plotting import (
@@ -26,33 +27,33 @@ KINDS = ("auto", "probability", "classes", "curve")
 
 
 class TrainingAnimation:
-    """A callback that records what a network predicts after each epoch, to be shown as an animation.
+    """A callback that records the predictions of a network after each epoch, as an animation.
 
-    ``estimator.set_callbacks(TrainingAnimation())`` before ``fit`` records the decision surface of a
-    classifier with two features, or the curve of a regressor with one, and the loss. The frames are kept as
-    small arrays; they are drawn when asked for. It needs scikit-learn 1.9 or newer.
+    Call ``estimator.set_callbacks(TrainingAnimation())`` before ``fit``. It records the loss, and the
+    decision surface of a classifier with two features or the curve of a regressor with one. The frames are
+    kept as small arrays and drawn on demand. It needs scikit-learn 1.9 or newer.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features), default=None
-        The samples to draw, as the network sees them; None: those of the fit.
+        The samples to draw, as the network sees them; None: those passed to ``fit``.
     y : array-like of shape (n_samples,), default=None
         Their targets; given together with X.
     kind : {'auto', 'probability', 'classes', 'curve'}, default='auto'
         What to draw: the probability of the second of two classes, the predicted classes, or the curve of a
-        regressor. 'auto': what fits the estimator; 'probability' if there are two classes.
+        regressor. 'auto': the kind that fits the estimator; 'probability' if there are two classes.
     every : int, default=1
-        A frame is recorded in every so manieth epoch (iteration, generation), beginning with the first.
+        Record a frame in every ``every``-th epoch (iteration, generation), starting with the first.
     max_frames : int, default=100
-        If there are more frames, every second one is dropped, and so on; 2 or more.
+        Maximum number of frames; 2 or more. Whenever there are more, every second one is dropped.
     grid_resolution : int, default=100
         Points per axis at which predictions are recorded; 2 or more.
 
     Attributes
     ----------
     epochs_ : list of int
-        After which epoch each frame was recorded, counted from 1. The last frame is the network that the
-        fit leaves behind: with ``early_stopping`` that of the best epoch.
+        The epoch after which each frame was recorded, counted from 1. The last frame is the network that
+        ``fit`` keeps: with ``early_stopping``, that of the best epoch.
     frames_ : list of ndarray of shape (grid_resolution, grid_resolution) or (grid_resolution,)
         The predictions on the grid, at each of these epochs.
     loss_curve_ : list of float
@@ -65,15 +66,15 @@ class TrainingAnimation:
 
     Notes
     -----
-    One callback may see many fits, as in a ``GridSearchCV``: it records the last one that began, which is
-    the refit. Where fits run in other processes, their frames stay there.
+    One callback may see many fits, as in a ``GridSearchCV``: it keeps the last fit that began, which is
+    the refit. If fits run in other processes, their frames stay there.
 
-    In a ``Pipeline``, set it on the network itself, ``pipeline[-1].set_callbacks(...)``. It then draws what
-    the network sees: transformed features. With ``standardize=True`` the network scales by itself, and the
-    axes have the units of X.
+    In a ``Pipeline``, set it on the network itself, ``pipeline[-1].set_callbacks(...)``. It then draws the
+    transformed features that the network sees. With ``standardize=True`` the network does the scaling, and
+    the axes have the units of X.
 
-    Of an ensemble the mean over the members still in training is drawn; 'lbfgs', 'lm' and 'es' train the
-    members one after the other, which is refused.
+    For an ensemble, it draws the mean over the members still in training. Ensembles with 'lbfgs', 'lm' or
+    'es', which train the members one after the other, are refused.
 
     Examples
     --------
@@ -130,31 +131,34 @@ class TrainingAnimation:
             self._fit = self._curve_before = None
 
     def on_fit_task_begin(self, estimator: Any, context: Any, *, X: Any = None, y: Any = None) -> None:
-        """Look at the data before the first epoch."""
+        """Check the data before the first epoch, and make the grid."""
         if id(estimator) == self._fit and context.task_name != "epoch":
-            self._look_at(estimator, X if self.X is None else self.X, y if self.y is None else self.y)
+            classes = unique_labels(y) if is_classifier(estimator) and np.ndim(y) == 1 else None
+            drawn = (X, y) if self.X is None else (self.X, self.y)
+            self._look_at(estimator, *drawn, classes)
 
     def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any = None) -> None:
         """Record a frame after an epoch."""
         if id(estimator) != self._fit:
             return
         if context.task_name == "epoch":
-            if fitted_estimator is not None and context.task_id % self._interval == 0:
-                self._record(fitted_estimator, context.task_id + 1)
-        elif getattr(estimator, "loss_curve_", None) is not self._curve_before:  # else the fit has failed
-            self.loss_curve_ = list(estimator.loss_curve_[-estimator.n_iter_ :])
-            if self.epochs_[-1:] != [estimator.best_iter_]:
-                self._record(fitted_estimator, estimator.best_iter_)
+            if fitted_estimator is not None:
+                self.loss_curve_.append(fitted_estimator.loss_)
+                if context.task_id % self._interval == 0:
+                    self._record(fitted_estimator, context.task_id + 1)
+            return
+        has_ended = getattr(estimator, "loss_curve_", None) is not self._curve_before  # or has it failed?
+        if has_ended and self.epochs_[-1:] != [estimator.best_iter_]:
+            self._record(fitted_estimator, estimator.best_iter_)
 
-    def _look_at(self, estimator: Any, X: Any, y: Any) -> None:
+    def _look_at(self, estimator: Any, X: Any, y: Any, classes: Any) -> None:
         """Check that the data can be drawn, and make the grid."""
         X = X.toarray() if hasattr(X, "toarray") else np.asarray(X, dtype=float)
         y = np.asarray(y)
-        classes: Any = getattr(estimator, "classes_", None)
         self._kind = self.kind
         if self.kind == "auto":
             self._kind = "curve" if classes is None else "probability" if len(classes) == 2 else "classes"
-        check_can_draw(estimator, X, y, self._kind)
+        check_can_draw(estimator, X, y, self._kind, classes)
         margin = 0.08 * np.ptp(X, axis=0)
         self._limits = np.stack([X.min(axis=0) - margin, X.max(axis=0) + margin])
         axes = np.linspace(self._limits[0], self._limits[1], self.grid_resolution, axis=1)
@@ -163,10 +167,10 @@ class TrainingAnimation:
         self._classes = classes
 
     def _record(self, estimator: Any, epoch: int) -> None:
-        # The grid has no column names, and need not have the names that the network may know.
+        # The grid has no column names, even if the network was fitted with names.
         estimator = copy.copy(estimator)
         estimator.__dict__.pop("feature_names_in_", None)
-        with np.errstate(over="ignore", invalid="ignore"):  # training that diverges can be watched
+        with np.errstate(over="ignore", invalid="ignore"):  # training that diverges can be recorded too
             if self._kind == "probability":
                 values = estimator.predict_proba(self._grid)[:, 1]
             else:
@@ -187,7 +191,7 @@ class TrainingAnimation:
         Parameters
         ----------
         frame : int, default=-1
-            Which one: 0 is the first, -1 the last.
+            The number of the frame: 0 is the first, -1 the last.
         ax : matplotlib Axes, default=None
             Where to draw; None: a new figure.
 
@@ -243,7 +247,7 @@ class TrainingAnimation:
         Returns
         -------
         animation : matplotlib.animation.FuncAnimation
-            Keep it as long as it is to be seen.
+            Keep a reference to it while it is shown.
         """
         return self._animate(fps)[1]
 
@@ -253,7 +257,7 @@ class TrainingAnimation:
         Parameters
         ----------
         path : str or Path
-            Its end chooses the format: ``.gif``, or ``.html``, a page with buttons.
+            The suffix sets the format: ``.gif``, or ``.html`` for a page with controls.
         fps : int, default=10
             Frames per second.
         """
@@ -293,7 +297,7 @@ class TrainingAnimation:
         return figure, FuncAnimation(figure, show, frames=len(self.frames_), interval=1000 / fps)
 
     def _stage(self) -> tuple[Any, Callable[[int], Any]]:
-        """Return a figure and the function that draws a frame in it."""
+        """Return a figure and a function that draws a frame in it."""
         self._check_recorded()
         plt = import_pyplot("TrainingAnimation")
         figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.8), layout="constrained")
@@ -311,7 +315,7 @@ class TrainingAnimation:
 
         show(0)
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # finding the layout anew takes longer than drawing the frame
+        figure.set_layout_engine("none")  # a new layout takes longer than drawing the frame
         return figure, show
 
     def _check_recorded(self) -> None:
@@ -322,7 +326,7 @@ class TrainingAnimation:
             )
 
 
-def check_can_draw(estimator: Any, X: Array, y: Array, kind: str) -> None:
+def check_can_draw(estimator: Any, X: Array, y: Array, kind: str, classes: Any) -> None:
     """Raise an error that says what can be drawn, if these data cannot."""
     n_features = 1 if kind == "curve" else 2
     if X.ndim != 2 or X.shape[1] != n_features:
@@ -334,12 +338,11 @@ def check_can_draw(estimator: Any, X: Array, y: Array, kind: str) -> None:
         raise ValueError(f"y has the shape {y.shape}, but TrainingAnimation draws a single target.")
     if is_classifier(estimator) == (kind == "curve"):
         raise ValueError(f"kind={kind!r} does not fit {type(estimator).__name__}: set kind='auto'.")
-    if kind == "probability" and len(estimator.classes_) != 2:
+    if kind == "probability" and len(classes) != 2:
         raise ValueError(
-            f"kind='probability' is for two classes, and there are {len(estimator.classes_)}: set"
-            " kind='classes'."
+            f"kind='probability' is for two classes, and there are {len(classes)}: set kind='classes'."
         )
-    if estimator.n_members > 1 and not estimator._is_stochastic():
+    if estimator.n_members > 1 and not estimator._choices().is_stochastic:
         raise ValueError(
             f"n_members={estimator.n_members}: solver={estimator.solver!r} trains the members one after the"
             " other, which cannot be drawn as one; set n_members=1 or another solver."

@@ -1,4 +1,4 @@
-"""What a network that predicts distributions says about y, for each x."""
+"""A display of predicted distributions of y, for each x."""
 
 from __future__ import annotations
 
@@ -93,20 +93,20 @@ class DensityDisplay:
         estimator : MixtureDensityRegressor
             A fitted estimator with a method ``predict_dist``.
         X : array-like or DataFrame of shape (n_samples, n_features)
-            Samples: they say over which values of the feature to draw.
+            Samples: the feature is drawn over the range of their values.
         y : array-like of shape (n_samples,), default=None
             Their targets; None: no samples are drawn.
         feature : int or str, default=0
-            Which feature varies, by number or by name; the others are held at their median.
+            The feature that varies, by number or by name; the others stay at their median.
         grid_resolution : int, default=200
             The number of values of the feature, and of y; 2 or more.
         coverage : float, default=0.9
             The probability of the central interval; between 0 and 1.
         y_limits : tuple of float (lowest, highest), default=None
-            The range of y; None: that of ``y`` and the interval; without ``y`` from the lowest quantile of
-            0.1 % to the highest of 99.9 %.
+            The range of y; None: that of ``y`` and the interval; without ``y``, from the lowest 0.1 %
+            quantile to the highest 99.9 % quantile.
         cmap : str or matplotlib Colormap, default='Greys'
-            Colour map of the density.
+            Color map of the density.
         ax : matplotlib Axes, default=None
             Where to draw; None: a new figure.
 
@@ -119,7 +119,7 @@ class DensityDisplay:
         NotFittedError
             If the estimator is not fitted.
         TypeError
-            If it predicts no distributions.
+            If the estimator predicts no distributions.
         """
         check_is_network(estimator, "predict_dist")
         check_count("grid_resolution", grid_resolution, lowest=2)
@@ -132,7 +132,7 @@ class DensityDisplay:
         x_grid = np.linspace(x.min(), x.max(), grid_resolution)
         grid = np.tile(np.median(samples, axis=0), (grid_resolution, 1))
         grid[:, j] = x_grid
-        # The estimator is given features with the names that it knows.
+        # The estimator gets the feature names that it was fitted with.
         named = grid if names is None else type(X)(dict(zip(names, grid.T, strict=True)))
         distribution = estimator.predict_dist(named)
         mean = distribution.mean()
@@ -165,7 +165,7 @@ class DensityDisplay:
         ax : matplotlib Axes, default=None
             Where to draw; None: a new figure.
         cmap : str or matplotlib Colormap, default='Greys'
-            Colour map of the density.
+            Color map of the density.
 
         Returns
         -------
@@ -177,7 +177,7 @@ class DensityDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         from matplotlib.colors import PowerNorm
 
-        # Where the distribution is narrow the density is high: square roots let the rest be seen, too.
+        # Narrow distributions have a high density: square roots keep wide ones visible.
         norm = PowerNorm(0.5, vmin=0, vmax=self.density.max())
         self.image_ = ax.pcolormesh(
             self.x_grid, self.y_grid, self.density, cmap=cmap, norm=norm, rasterized=True
@@ -210,7 +210,7 @@ def index_of(feature: int | str, n_features: int, names: Any) -> int:
 
 
 def range_of(values: list[Array]) -> tuple[float, float]:
-    """Return a range in which all the values lie, with a margin."""
+    """Return a range that contains all the values, with a margin."""
     low, high = (float(end(list(map(end, values)))) for end in (np.min, np.max))
     margin = 0.04 * (high - low) or 1.0
     return low - margin, high + margin

@@ -1,23 +1,22 @@
-"""Is the gradient right? Back-propagation against finite differences."""
+"""Is the gradient right? Backpropagation against finite differences."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import clone
 
-from skmlp.estimators.choices import is_cost
 from skmlp.estimators.multilayer_perceptron import BaseMultilayerPerceptron
-from skmlp.estimators.parameters import is_number
-from skmlp.estimators.problem import Problem
+from skmlp.fitting.choices import is_cost
+from skmlp.fitting.parameters import is_number
+from skmlp.fitting.problem import Problem
 from skmlp.inspection.summary import name_of
 from skmlp.inspection.tables import Table
 from skmlp.network.arrays import Array, Block, SparseBlock
-from skmlp.network.layers import Dense
 from skmlp.network.objective import Objective, block_weight
 from skmlp.network.parameters import Parameters
 
@@ -25,13 +24,10 @@ TOLERANCE = 1e-5
 """The relative error up to which a gradient is right."""
 
 MOST_CHECKED = 500
-"""Of a larger array of parameters, so many are checked, drawn at random (always the same ones)."""
+"""Of a larger array, this many parameters are checked, drawn at random (always the same ones)."""
 
 STACK_ELEMENTS = 2**21
-"""The networks with one parameter changed are computed as stacks of about so many elements."""
-
-NAMES = {True: ("weights", "biases"), False: ("gain", "shift", "running mean", "running variance")}
-"""Of the parameter arrays of dense layers, and of normalisations."""
+"""The networks with one parameter changed are computed as stacks of about this many elements."""
 
 
 class GradientError(NamedTuple):
@@ -57,15 +53,18 @@ class GradientCheck(Table):
     rows : list of GradientError
         Named tuples of layer, n_parameters, n_checked, finite_difference, back_propagation and
         relative_error.
+    dtype_changes : list of str
+        What returns float64 where it is given float32: training in single precision would lose its speed.
     """
 
     title: str
     rows: list[GradientError]
+    dtype_changes: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
-        """Whether no relative error is larger than 1e-5."""
-        return self.largest_error <= TOLERANCE
+        """Whether no relative error is larger than 1e-5, and every dtype is kept."""
+        return self.largest_error <= TOLERANCE and not self.dtype_changes
 
     @property
     def largest_error(self) -> float:
@@ -84,6 +83,7 @@ class GradientCheck(Table):
             )
             for row in self.rows
         ]
+        rows += [(change, "", "", "", "") for change in self.dtype_changes]
         verdict = "ok" if self.ok else "WRONG"
         return header, rows, (verdict, "", "", "", f"{self.largest_error:.1e}")
 
@@ -91,30 +91,30 @@ class GradientCheck(Table):
 def check_gradients(
     estimator: Any, X: Any, y: Any, sample_weight: Any = None, eps: float = 1e-6
 ) -> GradientCheck:
-    """Compare the gradient by back-propagation with central differences of the loss.
+    """Compare the gradient by backpropagation with central differences of the loss.
 
-    Both are those of the objective that training follows, penalty included, on all samples as one batch, in
-    float64; with dropout, under one mask. They are taken at the weights of a fitted estimator, else at
-    its initial weights.
+    Both are gradients of the training objective, penalty included, on all samples as one batch, in float64.
+    With dropout, all evaluations use the same mask. A fitted estimator is checked at its weights, any other
+    one at its initial weights.
 
     Parameters
     ----------
     estimator : MLPClassifier, MLPRegressor or MixtureDensityRegressor
-        Fitted or not; it is not changed.
+        Fitted or unfitted; it is not changed.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        The input data; some ten to some hundred samples are enough.
+        The input data; ten to a few hundred samples are enough.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         The targets.
     sample_weight : array-like of shape (n_samples,), default=None
         How much each sample counts.
     eps : float > 0, default=1e-6
-        By how much each parameter is changed.
+        The change of each parameter.
 
     Returns
     -------
     check : GradientCheck
-        ``check.ok`` tells whether all is right; printed, it is a table with the largest error of each
-        layer. At a kink, such as that of 'relu', the gradient may lie anywhere between the differences
+        ``check.ok`` is True if all gradients are right. It prints as a table with the largest error of each
+        array. At a kink, such as that of 'relu', the gradient may lie anywhere between the differences
         to either side.
 
     Raises
@@ -122,12 +122,12 @@ def check_gradients(
     ValueError
         If the estimator's loss has no gradient, or ``eps`` is not positive.
     TypeError
-        If ``estimator`` is none of this package's networks.
+        If ``estimator`` is not one of this package's networks.
 
     Notes
     -----
     dE/dw is about (E(w + eps) - E(w - eps)) / (2 eps) [1]_. The relative error is the difference of the two
-    gradients over the larger of them, or over what is left of it by rounding where both are tiny.
+    gradients divided by the larger of them, or by a bound on the rounding error where both are tiny.
 
     References
     ----------
@@ -155,35 +155,57 @@ def check_gradients(
     twin = copy.copy(estimator.members_[0]) if is_fitted else clone(estimator)
     twin.set_params(dtype="float64", n_members=1, early_stopping=False, warm_start=False)
     if is_fitted:
-        twin.__dict__.update(twin._fitted_choices)
+        sizes = twin._fitted_choices().hidden_layer_sizes
+        twin.set_params(**twin._fitted_params | {"hidden_layer_sizes": sizes})
     problem = twin._prepare(X, y, sample_weight, incremental=is_fitted)
     slopes = Slopes(problem, problem.theta[0])
     view = problem.network.layout.view(np.arange(problem.theta.shape[1])[np.newaxis])
     rows = [slopes.error(name, indices.ravel(), eps) for name, indices in named_arrays(problem, view)]
     where = "the fitted" if is_fitted else "initial"
-    return GradientCheck(f"{type(estimator).__name__}: the gradient at {where} weights", rows)
+    title = f"{type(estimator).__name__}: the gradient at {where} weights"
+    return GradientCheck(title, rows, dtype_changes(problem))
 
 
-def named_arrays(problem: Problem, view: Parameters) -> list[tuple[str, Array]]:
-    """Return the name and the indices of each array of parameters that is learnt by its gradient."""
-    pairs = zip(problem.network.layers, view.layers, strict=True)
-    with_parameters = [(layer, arrays) for layer, arrays in pairs if arrays]
+def dtype_changes(problem: Problem) -> list[str]:
+    """Return which methods of the loss return another dtype than that of their float32 scores."""
+    loss, network = problem.objective.loss, problem.network
+    theta = problem.theta[:1].astype(np.float32)
+    X, y = (array[:3].astype(np.float32) for array in (problem.data.X, problem.data.y))
+    z = network.output(network.layout.view(theta).layers, X)
+    returned = {"value": loss.value(z.copy(), y[np.newaxis]), "inverse_link": loss.inverse_link(z.copy())}
     return [
-        (f"{i} {name_of(layer)}: {name}", indices)
-        for i, (layer, arrays) in enumerate(with_parameters, start=1)
-        for name, indices in zip(NAMES[isinstance(layer, Dense)], arrays, strict=False)
-        if not name.startswith("running")
+        f"{type(loss).__name__}.{method} returns {array.dtype} for {z.dtype}"
+        for method, array in returned.items()
+        if array.dtype != z.dtype
     ]
 
 
+def named_arrays(problem: Problem, view: Parameters) -> list[tuple[str, Array]]:
+    """Return the name and the indices of each array of parameters that is learned by its gradient."""
+    network, arrays = problem.network, []
+    with_parameters = [
+        (layer, specs, views)
+        for layer, specs, views in zip(network.layers, network.layout.specs, view.layers, strict=True)
+        if specs
+    ]
+    for i, (layer, specs, views) in enumerate(with_parameters, start=1):
+        stored = [spec for spec in specs if spec.constant is None]
+        arrays += [
+            (f"{i} {name_of(layer)}: {spec.name}", indices)
+            for spec, indices in zip(stored, views, strict=True)
+            if spec.learned
+        ]
+    return arrays
+
+
 class Slopes:
-    """Both gradients of one network.
+    """The gradient of one network, by backpropagation and by finite differences.
 
     Parameters
     ----------
     problem : Problem
     theta : array of shape (P,)
-        Where the gradients are taken.
+        The parameters at which the gradients are computed.
     """
 
     def __init__(self, problem: Problem, theta: Array) -> None:
@@ -195,11 +217,11 @@ class Slopes:
             layout.view(theta[np.newaxis].copy()), x, y, weights, block_weight(y, weights), layout.view(out)
         )
         self.gradient = out[0]
-        losses = np.abs(self.loss.value(z, y)).sum(axis=-1)[0]
+        losses = np.abs(self.loss.value_after_gradient(z, y)).sum(axis=-1)[0]
         size = np.average(losses, weights=problem.data.sample_weight)
         self.rounding = np.finfo(float).eps * float(size)
-        # What counts as a constant in the gradient is one for the differences too.
-        self.loss = self.loss.held(z, y)
+        # Whatever the gradient treats as a constant must be constant for the differences too.
+        self.loss = self.loss.with_constants_fixed(z, y)
         self.value = float(self._values(theta[np.newaxis])[0])
 
     def error(self, layer: str, indices: Array, eps: float) -> GradientError:
@@ -209,11 +231,11 @@ class Slopes:
             checked = np.random.RandomState(0).choice(indices, MOST_CHECKED, replace=False)
         higher, lower = self._changed(checked, eps), self._changed(checked, -eps)
         difference, slope = (higher - lower) / (2 * eps), self.gradient[checked]
-        # Ten times the rounding of a value is what a difference cannot resolve.
+        # A difference cannot resolve ten times the rounding error of a value.
         floor = 10 * self.rounding / eps / TOLERANCE
         size = np.maximum(floor, np.maximum(np.abs(difference), np.abs(slope)))
         error = np.abs(difference - slope) / size
-        # At a kink, any slope between those to either side is right.
+        # At a kink, any slope between the one-sided slopes is right.
         to_the_left, to_the_right = (self.value - lower) / eps, (higher - self.value) / eps
         low, high = np.minimum(to_the_left, to_the_right), np.maximum(to_the_left, to_the_right)
         outside = np.maximum(0, np.maximum(low - slope, slope - high)) / size
@@ -242,9 +264,9 @@ class Slopes:
         return objective.value_and_gradient(layout.view(thetas.copy()), *samples, out)
 
     def _stack(self, n_networks: int) -> tuple[Objective, tuple[Block, Array, Array | None]]:
-        """Return the objective of so many networks, and the samples for each."""
+        """Return the objective of ``n_networks`` networks, and the samples for each."""
         data, of_problem = self.problem.data, self.problem.objective
-        # The same random numbers, and so the same dropout mask, for all.
+        # All networks get the same random numbers, and so the same dropout mask.
         streams = [np.random.Generator(np.random.SFC64(0)) for _ in range(n_networks)]
         objective = Objective(
             of_problem.network, self.loss, np.repeat(of_problem.alpha, n_networks), streams

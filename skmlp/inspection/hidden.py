@@ -1,4 +1,4 @@
-"""What hidden layers compute."""
+"""The outputs of hidden layers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from skmlp.network.layers import Nonlinearity
 
 
 def hidden_activations(estimator: Any, X: Any, layer: int = -1) -> Array:
-    """Return what the units of a hidden layer compute for each sample.
+    """Return the outputs of the units of a hidden layer for each sample.
 
     Parameters
     ----------
@@ -20,17 +20,17 @@ def hidden_activations(estimator: Any, X: Any, layer: int = -1) -> Array:
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         The input data.
     layer : int, default=-1
-        Which hidden layer: 0 is the first, -1 the last.
+        The number of the hidden layer: 0 is the first, -1 the last.
 
     Returns
     -------
     h : ndarray of shape (n_samples, n_units), or (n_members, n_samples, n_units) for an ensemble
-        After the activation; dropout is not part of it.
+        The outputs after the activation, without dropout.
 
     Raises
     ------
     ValueError
-        If there is no such layer.
+        If ``layer`` is out of range.
 
     Examples
     --------
@@ -44,7 +44,8 @@ def hidden_activations(estimator: Any, X: Any, layer: int = -1) -> Array:
     (150, 8)
     """
     check_is_fitted(estimator)
-    network, parameters, X = estimator._ready_to_predict(X)
+    fitted, parameters, X = estimator._ready_to_predict(X)
+    network = fitted.network
     hidden = [i for i, kind in enumerate(network.layers) if isinstance(kind, Nonlinearity)]
     if not -len(hidden) <= layer < len(hidden):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""How training went: loss, validation and learning rate of each epoch."""
+"""A display of training: loss, validation and learning rate of each epoch."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from skmlp.inspection.plotting import BLUE, GREEN, GREY, ORANGE, check_is_network, import_pyplot
 
 UNITS = {"lbfgs": "iteration", "lm": "iteration", "es": "generation"}
-"""What the solvers that have no epochs count."""
+"""The unit of each solver that does not count epochs."""
 
 
 class LossCurveDisplay:
-    """The course of training, epoch by epoch.
+    """Loss, validation and learning rate, epoch by epoch.
 
     Create it by :meth:`from_estimator`. The parameters are kept as attributes.
 
@@ -24,25 +24,25 @@ class LossCurveDisplay:
     validation_loss : sequence of float, default=None
         The loss on the validation data. A sequence shorter than ``loss`` belongs to the last epochs.
     validation_scores : sequence of float, default=None
-        The score on the validation data; it has an axis of its own, on the right.
+        The score on the validation data, drawn on a separate axis on the right.
     best_iter : int, default=None
         The epoch, counted from 1, whose weights are kept.
     learning_rate : sequence of float, default=None
         The learning rate at the end of each epoch.
     unit : str, default='epoch'
-        What is counted: epochs or iterations.
+        The label of the horizontal axis: 'epoch', 'iteration' or 'generation'.
 
     Attributes
     ----------
     figure_ : matplotlib Figure
     ax_ : matplotlib Axes
-        With the losses.
+        The axes with the losses.
     score_ax_ : matplotlib Axes or None
-        With the validation scores.
+        The axes with the validation scores.
     learning_rate_ax_ : matplotlib Axes or None
-        With the learning rate.
+        The axes with the learning rate.
     lines_ : list of matplotlib Line2D
-        One per curve, then the vertical line at the best epoch; their labels say what they are.
+        One per curve, then the vertical line at the best epoch; each has a label.
 
     Examples
     --------
@@ -77,17 +77,17 @@ class LossCurveDisplay:
     def from_estimator(
         cls, estimator: Any, *, log: bool = False, learning_rate: bool | str = "auto", ax: Any = None
     ) -> LossCurveDisplay:
-        """Draw the course of training of a fitted network.
+        """Draw the curves of a fitted network.
 
         Parameters
         ----------
         estimator : MLPClassifier or MLPRegressor
-            A fitted estimator. Of an ensemble the means are drawn, and no best epoch: every member has one
-            of its own. Scores that are minus the validation loss (``scoring="loss"``) are left out.
+            A fitted estimator. For an ensemble, the means over its members are drawn, without a best epoch.
+            Scores that are minus the validation loss (``scoring="loss"``) are left out.
         log : bool, default=False
             Whether the losses have a logarithmic scale.
         learning_rate : {'auto', True, False}, default='auto'
-            Whether to draw the learning rate, below the losses; 'auto': if it changes.
+            Whether to draw the learning rate, below the losses; 'auto': only if it changes.
         ax : matplotlib Axes, default=None
             Where to draw; None: a new figure.
 
@@ -100,7 +100,7 @@ class LossCurveDisplay:
         NotFittedError
             If the estimator is not fitted.
         TypeError
-            If it has no loss curve.
+            If the estimator has no loss curve.
         """
         check_is_network(estimator, "loss_curve_")
         loss = estimator.loss_curve_
@@ -108,7 +108,7 @@ class LossCurveDisplay:
         scores = getattr(estimator, "validation_scores_", None)
         best_iter = None
         if scores is not None and hasattr(estimator, "best_iter_") and estimator.coefs_[0].ndim == 2:
-            # best_iter_ counts the epochs of the last call, the curves go on in a warm start.
+            # best_iter_ counts the epochs of the last call, but a warm start extends the curves.
             best_iter = len(loss) - estimator.n_iter_ + estimator.best_iter_
         if scores is not None and validation_loss is not None and len(scores) == len(validation_loss):
             same = np.allclose(scores, np.negative(validation_loss))
@@ -131,11 +131,11 @@ class LossCurveDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None: a new figure. For the learning rate and the losses it is split in two.
+            Where to draw; None: a new figure. It is split if the learning rate is drawn below the losses.
         log : bool, default=False
             Whether the losses have a logarithmic scale.
         learning_rate : {'auto', True, False}, default='auto'
-            Whether to draw the learning rate; 'auto': if it changes.
+            Whether to draw the learning rate; 'auto': only if it changes.
 
         Returns
         -------
@@ -198,7 +198,7 @@ class LossCurveDisplay:
         return line
 
     def _split(self, ax: Any) -> None:
-        """Give the lower quarter of the axes' place to the learning rate."""
+        """Use the lower quarter of the axes for the learning rate."""
         place = ax.get_subplotspec()
         if place is None:
             raise ValueError(
@@ -228,6 +228,6 @@ class LossCurveDisplay:
         in_legend = [line for line in self.lines_ if line.get_label() != "learning rate"]
         if self.score_ax_ is None:
             ax.legend(handles=in_legend)
-        else:  # nowhere inside of two axes is sure to be free
+        else:  # no place inside two axes is certain to be free
             place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": 2}
             ax.legend(handles=in_legend, frameon=False, **place)

@@ -15,7 +15,7 @@ RIM = "#333333"
 
 
 class NetworkDisplay:
-    """A network as a graph: its units in layers, its weights as lines, its biases as the units' colours.
+    """A network as a graph: its units in layers, its weights as lines, its biases as colors.
 
     Create it by :meth:`from_estimator`. The parameters are kept as attributes.
 
@@ -39,7 +39,7 @@ class NetworkDisplay:
     edges_ : list of matplotlib LineCollection
         The weights between each pair of layers.
     ellipses_ : list of matplotlib Text
-        Where units are left out: their number.
+        The number of units left out, in each layer that is drawn in part.
     names_ : list of matplotlib Text
         The names of inputs, then of outputs.
 
@@ -91,16 +91,16 @@ class NetworkDisplay:
         estimator : MLPClassifier or MLPRegressor
             A fitted estimator.
         max_units : int, default=12
-            Of larger layers only so many units are drawn, the first and the last ones; 2 or more.
+            Maximum number of units drawn per layer, the first and the last ones; 2 or more.
         member : int, default=0
-            Which network of an ensemble.
+            The network of an ensemble to draw.
         feature_names : sequence of str of length n_features, default=None
             Names of the inputs; None: ``feature_names_in_`` if there is one, else x0, x1, ...
         output_names : sequence of str of length n_outputs, default=None
-            Names of the outputs; None: the classes of a classifier, where a binary one has a single output
-            for the second class.
+            Names of the outputs; None: the classes of a classifier. A binary classifier has a single
+            output, for the second class.
         colors : tuple of two matplotlib colors, default=(blue, orange)
-            Those of negative and positive weights and biases.
+            The colors of negative and positive weights and biases.
         ax : matplotlib Axes, default=None
             Where to draw; None: a new figure.
 
@@ -132,17 +132,17 @@ class NetworkDisplay:
     ) -> NetworkDisplay:
         """Draw the network.
 
-        A line is the wider and the less transparent the larger its weight is, compared with the largest one
-        of its layer; a unit has the more colour the larger its bias is, compared in the same way.
+        Width and opacity of a line show the size of its weight, relative to the largest of its layer. The
+        color of a unit shows its bias in the same way.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Where to draw; None: a new figure.
         max_units : int, default=12
-            Of larger layers only so many units are drawn, the first and the last ones; 2 or more.
+            Maximum number of units drawn per layer, the first and the last ones; 2 or more.
         colors : tuple of two matplotlib colors, default=(blue, orange)
-            Those of negative and positive weights and biases.
+            The colors of negative and positive weights and biases.
 
         Returns
         -------
@@ -197,7 +197,7 @@ class NetworkDisplay:
         self.nodes_ = []
         for layer, (units, y) in enumerate(zip(shown, heights, strict=True)):
             x = np.full(len(y), layer)
-            # White below, so that no line shines through the colour of the bias.
+            # White below, so that no line shows through the color of the bias.
             self.ax_.scatter(x, y, size, "white", linewidths=0, zorder=2)
             fill: Any = "none"
             if layer:
@@ -212,7 +212,7 @@ class NetworkDisplay:
             if len(units) < width:
                 first = (len(units) + 1) // 2
                 middle = (y[first - 1] + y[first]) / 2
-                # The dots stand below the units, their number beside them.
+                # The dots are below the units, their number beside them.
                 text = self.ax_.annotate(
                     f"⋮ ({width - len(units)})",
                     (layer, middle),
@@ -275,11 +275,11 @@ def shown_units(width: int, max_units: int) -> Array:
 
 
 def heights_of(units: Array, width: int, n_rows: int) -> Array:
-    """Return the vertical positions of the units of a layer, with a free row where some are left out."""
+    """Return the vertical positions of the units of a layer, with a gap where some are left out."""
     rows = np.arange(len(units))
     if len(units) < width:
         rows[(len(units) + 1) // 2 :] += 1
-    # Small layers are spread a little, so that their lines do not all run into the middle.
+    # Small layers are spread out, so that their lines do not all meet in the middle.
     spread = min(1.7, (n_rows - 1) / max(rows[-1], 1))
     return np.asarray(spread * (rows[-1] / 2 - rows))
 

@@ -1,4 +1,4 @@
-"""What the displays share: colours, and matplotlib, which is imported only when something is drawn."""
+"""Shared by the displays: colors, and matplotlib, which is imported only when something is drawn."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
-BLUE, ORANGE, GREEN, PINK, SKY, YELLOW, GREY = COLORS = (
+COLORS = (
     "#0072B2",
     "#D55E00",
     "#009E73",
@@ -15,7 +15,9 @@ BLUE, ORANGE, GREEN, PINK, SKY, YELLOW, GREY = COLORS = (
     "#E69F00",
     "#555555",
 )
-"""Colours that colour-blind readers can tell apart (Okabe & Ito 2008)."""
+"""Colors that color-blind readers can distinguish (Okabe & Ito 2008)."""
+
+BLUE, ORANGE, GREEN, *_, GREY = COLORS
 
 
 def import_pyplot(caller: str) -> Any:
@@ -28,7 +30,7 @@ def import_pyplot(caller: str) -> Any:
 
 
 def check_is_network(estimator: Any, attribute: str) -> None:
-    """Raise an error unless the estimator is fitted and has what a display shows."""
+    """Raise an error unless the estimator is fitted and has the attribute that a display shows."""
     check_is_fitted(estimator)
     if not hasattr(estimator, attribute):
         raise TypeError(
@@ -44,7 +46,7 @@ def check_count(name: str, value: Any, lowest: int) -> None:
 
 
 def weights_of(estimator: Any, member: int) -> tuple[list[Any], list[Any]]:
-    """Return weights and biases of each layer; of an ensemble, those of one member."""
+    """Return weights and biases of each layer; for an ensemble, those of one member."""
     check_is_network(estimator, "coefs_")
     coefs, intercepts = estimator.coefs_, estimator.intercepts_
     n_members = 1 if coefs[0].ndim == 2 else len(coefs[0])

@@ -59,8 +59,8 @@ def summary(estimator: Any) -> Summary:
     Returns
     -------
     table : Summary
-        Prints as text, shows as HTML in a notebook. The parameters and the memory are those of all members
-        of an ensemble.
+        It prints as text and shows as HTML in a notebook. For an ensemble, parameters and memory are totals
+        over all members.
 
     Examples
     --------
@@ -81,31 +81,29 @@ def summary(estimator: Any) -> Summary:
     total                            67   536 B
     """
     check_is_fitted(estimator)
-    network = estimator._fitted_network()
-    coefs = estimator.coefs_
-    n_members = 1 if coefs[0].ndim == 2 else len(coefs[0])
+    fitted = estimator._fitted_network(estimator.n_features_in_)
+    network, n_members, dtype = fitted.network, fitted.n_networks, fitted.dtype
     rows: list[tuple[str, tuple[int, ...], int, int]] = []
     for i, (layer, specs) in enumerate(zip(network.layers, network.layout.specs, strict=True)):
-        n_parameters = n_members * sum(prod(spec.shape) for spec in specs)
+        n_parameters = n_members * sum(prod(spec.shape) for spec in specs if spec.constant is None)
         name = name_of(layer)
         if i == len(network.layers) - 1 and estimator.out_activation_ != "identity":
             name = f"{name} + {estimator.out_activation_}"
-        rows.append((name, (network.widths[i + 1],), n_parameters, n_parameters * coefs[0].itemsize))
+        rows.append((name, (network.widths[i + 1],), n_parameters, n_parameters * dtype.itemsize))
     of = f", {n_members} members" if n_members > 1 else ""
     title = (
-        f"{type(estimator).__name__}: {network.n_inputs} inputs, {network.widths[-1]} outputs,"
-        f" {coefs[0].dtype}{of}"
+        f"{type(estimator).__name__}: {network.n_inputs} inputs, {network.widths[-1]} outputs, {dtype}{of}"
     )
     return Summary(title, rows)
 
 
 def name_of(layer: Layer) -> str:
-    """Return the name of a layer; an activation speaks for itself."""
+    """Return the name of a layer; for a nonlinearity, that of its activation."""
     return type(layer.activation if isinstance(layer, Nonlinearity) else layer).__name__
 
 
 def in_units(n_bytes: int) -> str:
-    """Return a number of bytes for people to read."""
+    """Return a number of bytes as text, with a unit."""
     size = float(n_bytes)
     for unit in ("B", "kB", "MB"):
         if size < 1000:

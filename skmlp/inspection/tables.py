@@ -7,8 +7,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return ``rows`` as lines of text in columns: the first to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows
+    ]
+
+
 class Table(ABC):
-    """A title, a header, and rows of text: the first column to the left, the others to the right."""
+    """A title, a header, rows of text, and a last line such as a total."""
 
     title: str
 
@@ -18,13 +26,8 @@ class Table(ABC):
 
     def __str__(self) -> str:
         header, body, total = self._lines()
-        rows = [header, *body, total]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
-            for row in rows
-        ]
-        rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+        lines = aligned([header, *body, total])
+        rule = "-" * max(map(len, lines))
         return "\n".join([self.title, rule, lines[0], rule, *lines[1:-1], rule, lines[-1]])
 
     def __repr__(self) -> str:

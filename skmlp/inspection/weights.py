@@ -1,4 +1,4 @@
-"""What the units of the first layer look for: their weights as images."""
+"""A display of the weights of the first layer, as images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class WeightsDisplay:
     weights : ndarray of shape (n_shown, height, width)
         One image per unit.
     units : ndarray of shape (n_shown,)
-        Which units they are, counted from 0.
+        The numbers of these units, counted from 0.
 
     Attributes
     ----------
@@ -69,15 +69,15 @@ class WeightsDisplay:
         image_shape : tuple of int (height, width), default=None
             The shape of the images; None: square.
         max_units : int, default=40
-            How many units are shown at most; 1 or more.
+            Maximum number of units shown; 1 or more.
         sort : {'norm', None}, default='norm'
-            'norm': units with the largest weights (Euclidean norm) come first; None: in their order.
+            'norm': units with the largest weights (Euclidean norm) come first; None: in layer order.
         member : int, default=0
-            Which network of an ensemble.
+            The network of an ensemble to draw.
         cmap : str or matplotlib Colormap, default='RdBu_r'
-            A diverging colour map: its middle is weight zero.
+            A diverging color map: its middle is weight zero.
         ax : matplotlib Axes, default=None
-            Its place is divided among the images; None: a new figure.
+            Divided among the images; None: a new figure.
 
         Returns
         -------
@@ -106,9 +106,9 @@ class WeightsDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Its place is divided among the images; None: a new figure.
+            Divided among the images; None: a new figure.
         cmap : str or matplotlib Colormap, default='RdBu_r'
-            A diverging colour map: its middle is weight zero.
+            A diverging color map: its middle is weight zero.
 
         Returns
         -------

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sklearn.base import clone
 
-from skmlp.estimators.callbacks import FitMonitor, has_callbacks, with_callbacks
-from skmlp.estimators.data import Data, Reading
-from skmlp.estimators.memory import Progress
-from skmlp.estimators.problem import Problem
-from skmlp.estimators.reports import report
-from skmlp.estimators.solvers import by_batches, train
-from skmlp.estimators.stacks import Fit, StackMonitor, kind_of, networks_of
-from skmlp.model_selection.samples import Samples, network_of, same_values
+from skmlp.estimators.callbacks import has_callbacks, monitor_of, with_callbacks
+from skmlp.estimators.multilayer_perceptron import BaseMultilayerPerceptron
+from skmlp.fitting.choices import Choices
+from skmlp.fitting.data import Data, Reading
+from skmlp.fitting.monitors import FitMonitor, StackMonitor
+from skmlp.fitting.outcome import fitted_attributes
+from skmlp.fitting.problem import Problem
+from skmlp.fitting.reports import report
+from skmlp.fitting.solvers import train, train_stack
+from skmlp.fitting.stacks import networks_of, stack_key
+from skmlp.model_selection.samples import TrainingPart, last_network, same_values
 from skmlp.training.result import Monitor, TrainingResult
+from skmlp.training.state import State
 from skmlp.training.stopping import StopReason
 
 VALIDATION = ("X_val", "y_val", "sample_weight_val")
@@ -32,7 +36,7 @@ class NotTrainedError(RuntimeError):
 
 
 @dataclass(eq=False)
-class Task:
+class FitRequest:
     """A fit to be made.
 
     Attributes
@@ -41,26 +45,29 @@ class Task:
         Its place among all fits that were asked for.
     estimator : object
         With its parameters set: a network, or whatever is not to be taken apart. A clone of it is fitted.
-    samples : Samples
-    before : Progress, or None
-        From where training goes on.
+    choices : Choices, or None
+        What the parameters of its network choose; None if they are invalid, or there is no network.
+    part : TrainingPart
+    before : State, or None
+        From where training continues.
     context : object, or None
         scikit-learn's callback context of the fit.
     caller : object, or None
-        What the callbacks are told to be the estimator of that context.
+        The estimator that callbacks are given for that context.
     """
 
     index: int
     estimator: Any
-    samples: Samples
-    before: Progress | None = None
+    choices: Choices | None
+    part: TrainingPart
+    before: State | None = None
     context: Any = None
     caller: Any = None
 
 
 @dataclass
-class Outcome:
-    """What became of a task.
+class FitResult:
+    """What became of a fit.
 
     Attributes
     ----------
@@ -70,15 +77,15 @@ class Outcome:
     seconds : float
         The time of the fit: its share in that of a stack.
     error : Exception, or None
-    progress : Progress, or None
-        How far it has come, if that was asked for.
+    result : TrainingResult, or None
+        What became of its networks, if that was asked for and training can be continued.
     """
 
     index: int
     estimator: Any = None
     seconds: float = 0.0
     error: Exception | None = None
-    progress: Progress | None = None
+    result: TrainingResult | None = None
 
     def interrupt(self) -> None:
         """Note that an interruption came before the end of the fit."""
@@ -91,90 +98,103 @@ class Outcome:
 
 
 @dataclass
-class Entry:
-    """A task of which everything is settled but the weights."""
+class PreparedFit:
+    """A fit of which everything is settled but the weights."""
 
-    task: Task
-    fit: Fit
-    outcome: Outcome
+    request: FitRequest
+    estimator: BaseMultilayerPerceptron
+    problem: Problem
+    result: FitResult
 
-    def alone(self, keep_progress: bool) -> None:
+    def alone(self, keep_results: bool) -> None:
         """Make the fit by itself, from its very beginning."""
-        estimator = clone(self.task.estimator)
+        estimator = clone(self.request.estimator)
         if has_callbacks(estimator):
-            estimator.set_callbacks()  # they have been told of this fit
-        task = replace(self.task, estimator=estimator, context=None)
-        (outcome,) = run([task], keep_progress)
-        vars(self.outcome).update(vars(outcome))
+            estimator.set_callbacks()  # they have seen this fit
+        request = replace(self.request, estimator=estimator, context=None)
+        (result,) = run([request], keep_results)
+        vars(self.result).update(vars(result))
 
-    def finish(self, result: TrainingResult, monitor: FitMonitor) -> None:
+    def finish(self, trained: TrainingResult, monitor: FitMonitor) -> None:
         """Publish what became of the networks, and say why training stopped."""
-        estimator, problem = self.fit
-        if StopReason.INTERRUPTED in result.reasons:
-            self.outcome.interrupt()
+        if StopReason.INTERRUPTED in trained.reasons:
+            self.result.interrupt()
             return
         try:
-            estimator._publish(problem, result)
-            report(estimator, problem, result, monitor)
-            self.outcome.estimator = estimator
+            report(self.problem, trained, time_is_up=monitor.time_is_up)
+            attributes = fitted_attributes(self.problem, trained)
+            if not self.problem.choices.warm_start:
+                attributes.pop("_optimizer_state", None)  # many fits: only the weights are kept of each
+            self.estimator._publish(attributes)
+            self.result.estimator = self.estimator
         except Exception as error:
-            self.outcome.error = error
-        if not estimator.warm_start:
-            estimator.__dict__.pop("_memory", None)  # many fits: only the weights are kept of each
+            self.result.error = error
 
 
-def run(tasks: Sequence[Task], keep_progress: bool = False) -> list[Outcome]:
-    """Train the networks of ``tasks``, in as few stacks as may be, and fit all other estimators.
+def run(requests: Sequence[FitRequest], keep_results: bool = False) -> list[FitResult]:
+    """Train the networks of ``requests``, in as few stacks as possible, and fit all other estimators.
 
     Parameters
     ----------
-    tasks : sequence of Task
-    keep_progress : bool, default=False
-        Whether to return what is needed to go on with training.
+    requests : sequence of FitRequest
+    keep_results : bool, default=False
+        Whether to return what is needed to continue training.
 
     Returns
     -------
-    list of Outcome
+    list of FitResult
     """
     with ExitStack() as contexts:
-        outcomes: list[Outcome] = []
-        stacks: dict[Any, list[Entry]] = {}
-        cut = {id(samples): samples.cut() for samples in {id(t.samples): t.samples for t in tasks}.values()}
-        readings: dict[Any, Reading] = {}
-        shared: dict[Any, list[Data]] = {}
-        for task in tasks:
-            samples, outcome = cut[id(task.samples)], Outcome(task.index)
-            outcomes.append(outcome)
-            started, estimator = time.perf_counter(), clone(task.estimator)
-            enter(task, estimator, samples, contexts)
+        results: list[FitResult] = []
+        stacks: dict[Hashable, list[PreparedFit]] = {}
+        cut = {id(part): part.cut() for part in {id(r.part): r.part for r in requests}.values()}
+        preparation = Preparation()
+        for request in requests:
+            part, result = cut[id(request.part)], FitResult(request.index)
+            results.append(result)
+            started, estimator = time.perf_counter(), clone(request.estimator)
+            enter(request, estimator, part, contexts)
             try:
-                if network_of(estimator) is estimator and KNOWN.issuperset(samples.params):
-                    same = id(samples), estimator._reading_key()
-                    problem = prepared(estimator, samples, readings.get(same))
-                    readings[same] = problem.read
-                    data = shared_data(problem.data, shared.setdefault(same, []))
-                    entry = Entry(task, Fit(estimator, replace(problem, data=data)), outcome)
-                    stacks.setdefault(key_of(entry), []).append(entry)
+                if last_network(estimator) is estimator and KNOWN.issuperset(part.params):
+                    fit = PreparedFit(request, estimator, preparation.problem_of(estimator, part), result)
+                    stacks.setdefault(key_of(fit), []).append(fit)
                 else:
-                    outcome.estimator = estimator.fit(samples.X, samples.y, **samples.params)
+                    result.estimator = estimator.fit(part.X, part.y, **part.params)
             except Exception as error:
-                outcome.error = error
-            outcome.seconds += time.perf_counter() - started
-        for entries in stacks.values():
-            if any(outcome.interrupted for outcome in outcomes):
-                for entry in entries:
-                    entry.outcome.interrupt()
+                result.error = error
+            result.seconds += time.perf_counter() - started
+        for fits in stacks.values():
+            if any(result.interrupted for result in results):
+                for fit in fits:
+                    fit.result.interrupt()
             else:
-                train_stack(entries, keep_progress)
-        return outcomes
+                train_fits(fits, keep_results)
+        return results
 
 
-def prepared(network: Any, samples: Samples, read: Reading | None = None) -> Problem:
-    """Return the problem of a network on ``samples``; ``read`` is what another has made of them."""
-    params = {"sample_weight": None} | samples.params
-    validation = tuple(params.pop(name, None) for name in VALIDATION)
-    problem: Problem = network._prepare(samples.X, samples.y, **params, validation=validation, read=read)
-    return problem
+class Preparation:
+    """Prepares fits; what several of them make of the same training part is made once."""
+
+    def __init__(self) -> None:
+        self._readings: dict[Hashable, Reading] = {}
+        self._shared: dict[Hashable, list[Data]] = {}
+
+    def problem_of(self, network: BaseMultilayerPerceptron, part: TrainingPart) -> Problem:
+        """Return the problem of a network on a training part."""
+        params = {"sample_weight": None} | part.params
+        validation = tuple(params.pop(name, None) for name in VALIDATION)
+        choices = network._choices()
+        same = id(part), type(network), choices.reading_key
+        problem: Problem = network._prepare(
+            part.X,
+            part.y,
+            **params,
+            validation=validation,
+            choices=choices,
+            reading=self._readings.get(same),
+        )
+        self._readings[same] = problem.reading
+        return replace(problem, data=shared_data(problem.data, self._shared.setdefault(same, [])))
 
 
 def shared_data(data: Data, shared: list[Data]) -> Data:
@@ -187,54 +207,51 @@ def shared_data(data: Data, shared: list[Data]) -> Data:
     return data
 
 
-def key_of(entry: Entry) -> Any:
-    """Return what the entries of one stack have in common."""
-    if not entry.fit.estimator._is_stochastic() or entry.fit.estimator.max_time is not None:
-        return entry.task.index  # one by one
-    n_epochs = 0 if entry.task.before is None else len(entry.task.before.result.loss_curves[0])
-    key = kind_of(entry.fit), n_epochs
+def key_of(fit: PreparedFit) -> Hashable:
+    """Return what the fits of one stack have in common."""
+    choices, before = fit.problem.choices, fit.request.before
+    if not choices.is_stochastic or choices.max_time is not None:
+        return fit.request.index  # one by one
+    n_epochs = 0 if before is None else len(before.curves.losses[0])
+    key = stack_key(fit.problem), n_epochs
     try:
         hash(key)
     except TypeError:
-        return entry.task.index  # of a choice of the user's own nothing is known
+        return fit.request.index  # nothing is known of what a user has written
     return key
 
 
-def train_stack(entries: list[Entry], keep_progress: bool) -> None:
-    """Train the networks of ``entries`` together, and write what became of each into its outcome."""
+def train_fits(fits: list[PreparedFit], keep_results: bool) -> None:
+    """Train the networks of ``fits`` together, and write what became of each into its result."""
     started = time.perf_counter()
-    fits = [entry.fit for entry in entries]
-    monitors = [FitMonitor(e, problem.given, problem.network, with_callbacks=True) for e, problem in fits]
+    monitors = [monitor_of(fit.estimator, fit.problem) for fit in fits]
     try:
-        ended = results_of(entries, monitors, keep_progress)
+        trained = results_of(fits, monitors)
     except Exception as error:
-        if len(entries) == 1:
-            entries[0].outcome.error = error
-        else:  # a scorer, or whoever listens, has failed: to find out of whose fit
-            for entry in entries:
-                entry.alone(keep_progress)
+        if len(fits) == 1:
+            fits[0].result.error = error
+        else:  # a scorer, or a callback, has failed: find out in which fit
+            for fit in fits:
+                fit.alone(keep_results)
     else:
-        for entry, result, monitor in zip(entries, ended, monitors, strict=True):
-            entry.finish(result, monitor)
-    for entry, monitor in zip(entries, monitors, strict=True):
+        for fit, of_fit, monitor in zip(fits, trained, monitors, strict=True):
+            fit.finish(of_fit, monitor)
+            if keep_results and of_fit.state is not None:
+                fit.result.result = of_fit
+    for fit, monitor in zip(fits, monitors, strict=True):
         monitor.close()
-        entry.outcome.seconds += (time.perf_counter() - started) / len(entries)
+        fit.result.seconds += (time.perf_counter() - started) / len(fits)
 
 
-def results_of(
-    entries: list[Entry], monitors: Sequence[FitMonitor], keep_progress: bool
-) -> list[TrainingResult]:
+def results_of(fits: list[PreparedFit], monitors: Sequence[FitMonitor]) -> list[TrainingResult]:
     """Return what became of the networks of each fit."""
-    fits, before = [entry.fit for entry in entries], [entry.task.before for entry in entries]
-    if not fits[0].estimator._is_stochastic():
-        return [train(*fits[0], monitors[0])]
+    problems = [fit.problem for fit in fits]
+    if not problems[0].choices.is_stochastic:
+        return [train(problems[0], monitors[0])]
     listens = any(monitor.monitors for monitor in monitors)
-    monitor = StackMonitor(monitors, networks_of(fits)) if listens else Monitor()
-    progress = by_batches(fits, monitor, [p for p in before if p is not None] or None)
-    if keep_progress:
-        for entry, ended in zip(entries, progress, strict=True):
-            entry.outcome.progress = ended
-    return [ended.result for ended in progress]
+    monitor = StackMonitor(monitors, networks_of(problems)) if listens else Monitor()
+    states = [fit.request.before for fit in fits if fit.request.before is not None]
+    return train_stack(problems, monitor, states or None)
 
 
 @with_callbacks  # type: ignore[untyped-decorator]
@@ -242,12 +259,12 @@ def end_callbacks(estimator: Any) -> None:
     """Let the callbacks of an estimator end, as its own ``fit`` would."""
 
 
-def enter(task: Task, estimator: Any, samples: Samples, contexts: ExitStack) -> None:
-    """Begin scikit-learn's callback context of a task, and end it with all others."""
+def enter(request: FitRequest, estimator: Any, part: TrainingPart, contexts: ExitStack) -> None:
+    """Begin scikit-learn's callback context of a fit, and end it with all others."""
     contexts.callback(end_callbacks, estimator)
-    if task.context is None:
+    if request.context is None:
         return
-    told = {"estimator": task.caller, "X": samples.X, "y": samples.y}
-    contexts.callback(lambda: task.context.call_on_fit_task_end(**told))
-    contexts.enter_context(task.context.propagate_callback_context(estimator))
-    task.context.call_on_fit_task_begin(**told)
+    arguments = {"estimator": request.caller, "X": part.X, "y": part.y}
+    contexts.callback(lambda: request.context.call_on_fit_task_end(**arguments))
+    contexts.enter_context(request.context.propagate_callback_context(estimator))
+    request.context.call_on_fit_task_begin(**arguments)

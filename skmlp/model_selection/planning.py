@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Sequence
-from itertools import pairwise
 from math import ceil
 from typing import Any
 
 import joblib
 import numpy as np
-from sklearn.base import clone
 
-from skmlp.estimators.choices import batch_size_of, optimizer_of
-from skmlp.estimators.parameters import hidden_sizes
-from skmlp.estimators.problem import Problem
-from skmlp.model_selection.jobs import Task, prepared
-from skmlp.model_selection.samples import network_of
+from skmlp.fitting.choices import Choices
+from skmlp.model_selection.jobs import FitRequest
+from skmlp.model_selection.samples import TrainingPart, last_network, length
+from skmlp.network.hyperparameters import stack_key as key_of_choices
+from skmlp.network.losses import ProbabilisticLoss
+from skmlp.network.network import Network
+from skmlp.training.optimizers import Optimizer
 
 CACHE_BYTES = 6 * 2**20
 """What the networks of a stack and their activations may fill: more falls out of the cache."""
@@ -30,28 +29,6 @@ WEIGHTS_BYTES = 2**30
 PREPROCESSED_BYTES = 2**30
 """What preprocessed training parts may fill at a time."""
 
-DIFFERING = {
-    "random_state",
-    "alpha",
-    "learning_rate_init",
-    "weight_decay",
-    "max_grad_norm",
-    "momentum",
-    "beta_1",
-    "beta_2",
-    "epsilon",
-    "tol",
-    "dropout",
-    "loss",
-    "quantile",
-    "min_scale",
-    "beta",
-    "class_weight",
-    "scoring",
-    "validation_fraction",
-}
-"""Parameters that need not keep networks apart; where they do, a worker makes two stacks of one."""
-
 
 def digest(value: Any, otherwise: Hashable) -> Hashable:
     """Return what equal values have in common; ``otherwise`` of a value that cannot be looked into."""
@@ -61,9 +38,9 @@ def digest(value: Any, otherwise: Hashable) -> Hashable:
         return otherwise
 
 
-def rounds_of(tasks: Sequence[Task]) -> list[list[Task]]:
+def rounds_of(tasks: Sequence[FitRequest]) -> list[list[FitRequest]]:
     """Return the tasks in their order, cut where the weights of all networks would fill the memory."""
-    rounds: list[list[Task]] = [[]]
+    rounds: list[list[FitRequest]] = [[]]
     n_bytes = 0
     for task in tasks:
         of_task = weights_bytes(task)
@@ -75,26 +52,22 @@ def rounds_of(tasks: Sequence[Task]) -> list[list[Task]]:
     return rounds
 
 
-def weights_bytes(task: Task) -> int:
+def weights_bytes(task: FitRequest) -> int:
     """Return about what the weights of a fit fill; preprocessing may change it a little."""
-    network, X = network_of(task.estimator), task.samples.X
-    try:
-        hidden = hidden_sizes(network.hidden_layer_sizes) or []
-        widths = [X.shape[1], *hidden, 1]
-        return int(8 * network.n_members * sum(a * b for a, b in pairwise(widths)))
-    except (AttributeError, IndexError, TypeError):  # the fit itself will complain, if there is a reason
+    if task.choices is None:
         return 0
+    return int(8 * task.choices.n_members * network_of(task.choices, task.part).layout.n_parameters)
 
 
-def jobs_of(tasks: Sequence[Task], n_workers: int) -> list[list[Task]]:
+def jobs_of(tasks: Sequence[FitRequest], n_workers: int) -> list[list[FitRequest]]:
     """Return the tasks that a worker is given at a time, each a stack if they can be one.
 
     There are at least as many as workers, and where it matters a multiple: none waits for the others.
     """
-    groups: dict[Hashable, list[Task]] = {}
+    groups: dict[Hashable, list[FitRequest]] = {}
     for task in tasks:
-        is_network = network_of(task.estimator) is task.estimator
-        groups.setdefault(kind_of(task) if is_network else task.index, []).append(task)
+        is_network = last_network(task.estimator) is task.estimator
+        groups.setdefault(stack_key(task) if is_network else task.index, []).append(task)
     jobs = []
     for group in groups.values():
         most, most_parts = most_per_stack(group[0]) if len(group) > 1 else (1, 1)
@@ -102,9 +75,9 @@ def jobs_of(tasks: Sequence[Task], n_workers: int) -> list[list[Task]]:
         if len(groups) < n_workers or n_stacks > 1:
             n_stacks = n_workers * ceil(n_stacks / n_workers)
         # Those of one training part together: they share its rows, and need no padding.
-        by_part: dict[int, list[Task]] = {}
+        by_part: dict[int, list[FitRequest]] = {}
         for task in group:
-            by_part.setdefault(id(task.samples), []).append(task)
+            by_part.setdefault(id(task.part), []).append(task)
         parts = list(by_part.values())
         for start in range(0, len(parts), most_parts):
             some = [task for part in parts[start : start + most_parts] for task in part]
@@ -113,39 +86,56 @@ def jobs_of(tasks: Sequence[Task], n_workers: int) -> list[list[Task]]:
     return jobs
 
 
-def kind_of(task: Task) -> Hashable:
-    """Return what the networks that one worker is given together have in common."""
-    estimator = task.estimator
-    if not estimator._is_stochastic() or estimator.max_time is not None:
+def stack_key(task: FitRequest) -> Hashable:
+    """Return what the networks that one worker is given together have in common.
+
+    Choices tell; a worker may still make two stacks of them.
+    """
+    choices = task.choices
+    if choices is None or not choices.is_stochastic or choices.max_time is not None:
         return task.index
-    # Not of get_params, which takes longer than all the rest; an unfitted estimator has nothing else.
-    common = repr([(name, value) for name, value in vars(estimator).items() if name not in DIFFERING])
-    return type(estimator), task.before is not None, common
+    key = type(task.estimator), task.before is not None, key_of_choices(choices)
+    try:
+        hash(key)
+    except TypeError:
+        return task.index  # nothing is known of what a user has written
+    return key
 
 
-def most_per_stack(task: Task) -> tuple[int, int]:
+def most_per_stack(task: FitRequest) -> tuple[int, int]:
     """Return how many fits like ``task`` fill the cache, and how many training parts the memory."""
-    if not task.estimator._is_stochastic():
+    choices = task.choices
+    if choices is None or not choices.is_stochastic:
         return 1, 1
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the fit itself will warn
-        try:
-            problem = prepared(clone(task.estimator), task.samples.cut())
-        except Exception:  # and will raise
-            return 1, 1
-    most = max(1, CACHE_BYTES // bytes_of(task.estimator, problem))
-    X = problem.data.X
-    n_bytes = X.nbytes if isinstance(X, np.ndarray) else X.data.nbytes + X.indices.nbytes
-    most_parts = max(1, DATA_BYTES // n_bytes)
-    if task.estimator.standardize and task.estimator.early_stopping:
-        most = min(most, most_parts)  # scaled on rows of its own, each fit has a part of its own
+    most = max(1, CACHE_BYTES // bytes_of(choices, task.part))
+    most_parts = max(1, DATA_BYTES // task.part.n_bytes)
+    if choices.standardize and choices.early_stopping:
+        most = min(most, most_parts)  # scaled on its own rows, each fit has a separate part
     return int(most), int(most_parts)
 
 
-def bytes_of(estimator: Any, problem: Problem) -> int:
-    """Return what a fit fills in each step: its networks, their gradient and moments, and a batch."""
-    n_networks, n_parameters = problem.theta.shape
-    batch_size = batch_size_of(estimator, len(problem.rows))
-    of_network = (2 + optimizer_of(estimator).n_moments) * n_parameters
-    of_batch = batch_size * (problem.network.n_inputs + 2 * sum(problem.network.widths[1:]))
-    return int(n_networks * (of_network + of_batch) * problem.theta.itemsize)
+def bytes_of(choices: Choices, part: TrainingPart) -> int:
+    """Return about what a fit fills in each step: its networks, their gradient and moments, and a batch."""
+    network, n_rows = network_of(choices, part), length(part.X) if part.rows is None else len(part.rows)
+    n_moments = choices.solver.n_moments if isinstance(choices.solver, Optimizer) else 0
+    of_network = (2 + n_moments) * network.layout.n_parameters
+    of_batch = choices.rows_per_batch(n_rows) * (network.n_inputs + 2 * sum(network.widths[1:]))
+    itemsize = 4 if "float32" in (choices.dtype, str(getattr(part.X, "dtype", ""))) else 8
+    return int(choices.n_members * (of_network + of_batch) * itemsize)
+
+
+def network_of(choices: Choices, part: TrainingPart) -> Network:
+    """Return about the network that is trained on a part."""
+    try:
+        n_features = (getattr(part.X, "shape", None) or np.shape(part.X))[1]
+        return choices.network.network(n_features, n_scores(choices, part.y))
+    except (IndexError, TypeError, ValueError):  # the fit itself will raise
+        return choices.network.network(1, 1)
+
+
+def n_scores(choices: Choices, y: Any) -> int:
+    """Return about how many raw scores there are for targets ``y``."""
+    columns = 1 if np.ndim(y) == 1 else np.shape(y)[1]
+    if isinstance(choices.loss, ProbabilisticLoss) and columns == 1:
+        columns = len(np.unique(np.asarray(y)))
+    return choices.loss.n_scores(columns)

@@ -1,25 +1,23 @@
-"""What each fit is trained on: the rows of a training part, and what preprocessing makes of them."""
+"""What each fit is trained on: the rows of a training part, with their metadata."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn import get_config
-from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, indexable
-from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
+from sklearn.utils.metadata_routing import process_routing
 
 from skmlp.estimators.multilayer_perceptron import BaseMultilayerPerceptron
 from skmlp.network.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)
-class Samples:
-    """What an estimator is fitted on.
+class TrainingPart:
+    """The rows of the data that an estimator is fitted on.
 
     Attributes
     ----------
@@ -35,7 +33,7 @@ class Samples:
     params: dict[str, Any]
     rows: Array | None = None
 
-    def cut(self) -> Samples:
+    def cut(self) -> TrainingPart:
         """Return the training part by itself."""
         if self.rows is None:
             return self
@@ -45,7 +43,7 @@ class Samples:
             for name, value in self.params.items()
         }
         y = None if self.y is None else _safe_indexing(self.y, self.rows)
-        return Samples(_safe_indexing(self.X, self.rows), y, params)
+        return TrainingPart(_safe_indexing(self.X, self.rows), y, params)
 
     @property
     def n_bytes(self) -> int:
@@ -71,7 +69,7 @@ def fit_params(caller: Any, params: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in params.items() if name != "groups"}
 
 
-def network_of(estimator: Any) -> Any:
+def last_network(estimator: Any) -> Any:
     """Return the network that ``estimator`` is or ends in; None if there is none."""
     if isinstance(estimator, Pipeline):
         # A pipeline of another kind may do something else.
@@ -79,50 +77,6 @@ def network_of(estimator: Any) -> Any:
         estimator = estimator.steps[-1][1] if plain else None
     own_fit = getattr(type(estimator), "fit", None) is BaseMultilayerPerceptron.fit
     return estimator if own_fit else None
-
-
-def preprocessing_of(estimator: Any) -> Pipeline | None:
-    """Return the steps before the last; None if there are none."""
-    has_steps = isinstance(estimator, Pipeline) and len(estimator.steps) > 1
-    return estimator[:-1] if has_steps else None
-
-
-def split_params(pipeline: Pipeline, params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the metadata for the steps before the last, and those for the last."""
-    last = pipeline.steps[-1][0]
-    if get_config()["enable_metadata_routing"]:
-        wanted = get_routing_for_object(pipeline[:-1]).consumes("fit_transform", params.keys())
-        routed = process_routing(pipeline, "fit", **params)
-        return {name: params[name] for name in wanted}, dict(routed[last].fit)
-    prefix = f"{last}__"
-    of_last = {
-        name.removeprefix(prefix): value for name, value in params.items() if name.startswith(prefix)
-    }
-    return {name: value for name, value in params.items() if not name.startswith(prefix)}, of_last
-
-
-def preprocess(
-    pipeline: Pipeline, samples: Samples
-) -> tuple[Pipeline | None, Samples | None, float, Exception | None]:
-    """Fit all steps but the last of a pipeline.
-
-    Returns
-    -------
-    steps : Pipeline
-        Fitted.
-    samples : Samples
-        What the last step is fitted on.
-    seconds : float
-    error : Exception, or None
-    """
-    started = time.perf_counter()
-    try:
-        part, steps = samples.cut(), clone(pipeline[:-1])
-        before, of_last = split_params(pipeline, part.params)
-        transformed = Samples(steps.fit_transform(part.X, part.y, **before), part.y, of_last)
-    except Exception as error:
-        return None, None, time.perf_counter() - started, error
-    return steps, transformed, time.perf_counter() - started, None
 
 
 def same_values(a: Any, b: Any) -> bool:

@@ -16,12 +16,12 @@ from sklearn.model_selection import check_cv
 
 from skmlp.estimators.callbacks import has_callbacks
 from skmlp.model_selection.documentation import documented
-from skmlp.model_selection.rehearsal import (
-    Fits,
+from skmlp.model_selection.prefit import (
+    ExpectedFit,
     InterruptedSearchError,
-    Splits,
-    Wanted,
-    can_rehearse,
+    ObservedSplitter,
+    Prefit,
+    can_prefit,
 )
 from skmlp.model_selection.samples import fit_params
 from skmlp.network.arrays import Array
@@ -49,11 +49,11 @@ class StackedSearch:
             The fitted search. If ``fit`` raises, the search is as it was before.
         """
         me: Any = self
-        if not can_rehearse(me.estimator, y, me.n_jobs, me.verbose):
+        if not can_prefit(me.estimator, y, me.n_jobs, me.verbose):
             scikit_learns: Any = super()
             return scikit_learns.fit(X, y, **params)
         resource = str(getattr(me, "resource", ""))
-        fits = Fits(
+        fits = Prefit(
             me.estimator,
             n_jobs=me.n_jobs,
             verbose=me.verbose,
@@ -69,7 +69,7 @@ class StackedSearch:
         scikit_learns = super(StackedSearch, search)
         with parallel_config(backend="sequential"):
             scikit_learns.fit(X, y, **params)
-        search.estimator.__class__ = fits.real  # the scorer may hold it
+        search.estimator.__class__ = type(me.estimator)  # the scorer may hold it
         given = {*me.get_params(deep=False), "_fits", "_params"}
         vars(self).update({name: value for name, value in vars(search).items() if name not in given})
         return self
@@ -111,20 +111,20 @@ class StackedSearch:
         fits = me._fits
 
         def train(X: Any, y: Any, parts: list[Array]) -> None:
-            wanted = [
-                Wanted(parameters, rows, fold)
+            expected = [
+                ExpectedFit(parameters, rows, fold)
                 for parameters, (fold, rows) in product(candidates, enumerate(parts))
             ]
             contexts = []
             if callback_ctx is not None and has_callbacks(self):
                 contexts = [
                     callback_ctx.subcontext(task_name="candidate-split-evaluation", task_id=i)
-                    for i in range(len(wanted))
+                    for i in range(len(expected))
                 ]
             metadata = fit_params(self, me._params)
-            fits.train(X, y, metadata, wanted, contexts)
+            fits.train(X, y, metadata, expected, contexts)
 
-        results = evaluate_candidates(candidates, Splits(cv or me.cv, train), more_results)
+        results = evaluate_candidates(candidates, ObservedSplitter(cv or me.cv, train), more_results)
         seconds = np.reshape(fits.seconds, (len(results["params"]), -1))
         results["mean_fit_time"], results["std_fit_time"] = seconds.mean(axis=1), seconds.std(axis=1)
         fits.n_rounds += 1
@@ -137,8 +137,7 @@ class StackedSearch:
 class GridSearchCV(StackedSearch, model_selection.GridSearchCV):
     """Try all combinations of parameters, and train their fits as stacks.
 
-    As :class:`sklearn.model_selection.GridSearchCV`, which it is: the same options, and the
-    same results.
+    A :class:`sklearn.model_selection.GridSearchCV`: the same options, and the same results.
 
     Parameters
     ----------
@@ -172,8 +171,7 @@ class GridSearchCV(StackedSearch, model_selection.GridSearchCV):
 class RandomizedSearchCV(StackedSearch, model_selection.RandomizedSearchCV):
     """Try parameters drawn at random, and train their fits as stacks.
 
-    As :class:`sklearn.model_selection.RandomizedSearchCV`, which it is: the same options, and the
-    same results.
+    A :class:`sklearn.model_selection.RandomizedSearchCV`: the same options, and the same results.
 
     Parameters
     ----------
@@ -206,10 +204,9 @@ class RandomizedSearchCV(StackedSearch, model_selection.RandomizedSearchCV):
 
 @documented
 class HalvingGridSearchCV(StackedSearch, model_selection.HalvingGridSearchCV):
-    """Try all combinations of parameters, and let the best go on with more samples or epochs.
+    """Try all combinations of parameters, and continue the best with more samples or epochs.
 
-    As :class:`sklearn.model_selection.HalvingGridSearchCV`, which it is: the same options, and the
-    same results.
+    A :class:`sklearn.model_selection.HalvingGridSearchCV`: the same options, and the same results.
 
     Parameters
     ----------
@@ -244,10 +241,9 @@ class HalvingGridSearchCV(StackedSearch, model_selection.HalvingGridSearchCV):
 
 @documented
 class HalvingRandomSearchCV(StackedSearch, model_selection.HalvingRandomSearchCV):
-    """Try parameters drawn at random, and let the best go on with more samples or epochs.
+    """Try parameters drawn at random, and continue the best with more samples or epochs.
 
-    As :class:`sklearn.model_selection.HalvingRandomSearchCV`, which it is: the same options, and the
-    same results.
+    A :class:`sklearn.model_selection.HalvingRandomSearchCV`: the same options, and the same results.
 
     Parameters
     ----------

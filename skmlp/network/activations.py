@@ -11,17 +11,21 @@ import numpy as np
 from scipy.special import expit, ndtr
 
 from skmlp.network.arrays import Array
+from skmlp.network.hyperparameters import check_field, check_positive
 
 
 @dataclass(frozen=True)
 class Activation(ABC):
     """The nonlinearity of a hidden layer.
 
-    h overwrites z; what else backward needs, forward notes down in ``memo``, an array of the same shape
-    that is kept between the two and may be overwritten by both.
+    h overwrites z. What else ``backward`` needs, ``forward`` writes into ``memo``, which is kept between
+    the two and may be overwritten by both: an array of the shape of z, or a stack of ``n_memos`` of them.
+    Neither allocates an array of this size.
     """
 
     name: ClassVar[str]
+    n_memos: ClassVar[int] = 1
+    """Number of arrays in ``memo``."""
     glorot_factor: ClassVar[float] = 6.0
     """Initial weights are uniform within ``sqrt(glorot_factor / (fan_in + fan_out))``."""
 
@@ -86,8 +90,8 @@ class ReLU(Activation):
     name: ClassVar[str] = "relu"
 
     def forward(self, z: Array, memo: Array) -> None:
-        # A product with the mask: numpy's maximum with a number and its assignment at a mask are three
-        # to ten times slower. backward finds the mask made.
+        # A product with the mask: numpy's assignment at a mask is ten times slower. backward needs the
+        # mask too.
         np.greater(z, 0, out=memo)
         np.multiply(z, memo, out=z)
 
@@ -95,15 +99,8 @@ class ReLU(Activation):
         np.multiply(delta, memo, out=delta)
 
 
-class NotedDerivative(Activation):
-    """An activation whose ``forward`` leaves f'(z) in ``memo``: h does not tell it, or not exactly."""
-
-    def backward(self, h: Array, delta: Array, memo: Array) -> None:
-        np.multiply(delta, memo, out=delta)
-
-
 @dataclass(frozen=True)
-class LeakyReLU(NotedDerivative):
+class LeakyReLU(Activation):
     """f(z) = z where z > 0, else slope z [Maas, Hannun & Ng 2013; docs, eq. (27)].
 
     Parameters
@@ -114,36 +111,55 @@ class LeakyReLU(NotedDerivative):
     name: ClassVar[str] = "leaky_relu"
     slope: float = 0.01
 
+    def __post_init__(self) -> None:
+        check_field(self, "slope", math.isfinite(self.slope), "finite")
+
     def forward(self, z: Array, memo: Array) -> None:
         np.greater(z, 0, out=memo)
         np.multiply(memo, 1 - self.slope, out=memo)
-        np.add(memo, self.slope, out=memo)
+        np.add(memo, self.slope, out=memo)  # f'(z)
         np.multiply(z, memo, out=z)
+
+    def backward(self, h: Array, delta: Array, memo: Array) -> None:
+        np.multiply(delta, memo, out=delta)
 
 
 @dataclass(frozen=True)
-class ELU(NotedDerivative):
+class ELU(Activation):
     """f(z) = scale z where z > 0, else scale alpha (exp(z) - 1) [Clevert et al. 2016; docs, eq. (28)].
+
+    f'(z) = scale where z > 0, else h + scale alpha.
 
     Parameters
     ----------
-    alpha, scale : float, default=1.0
+    alpha, scale : float > 0, default=1.0
     """
 
     name: ClassVar[str] = "elu"
     alpha: float = 1.0
     scale: float = 1.0
 
+    def __post_init__(self) -> None:
+        for name in ("alpha", "scale"):
+            check_positive(self, name)
+
     def forward(self, z: Array, memo: Array) -> None:
-        positive = z > 0
         np.minimum(z, 0, out=memo)
         np.expm1(memo, out=memo)
-        np.multiply(memo, self.alpha, out=memo)
-        np.copyto(z, memo, where=~positive)
-        np.multiply(z, self.scale, out=z)
-        np.add(memo, self.alpha, out=memo)  # alpha exp(z)
-        np.copyto(memo, 1, where=positive)
-        np.multiply(memo, self.scale, out=memo)
+        np.multiply(memo, self.scale * self.alpha, out=memo)  # h where it is negative, else 0
+        np.maximum(z, 0, out=z)
+        if self.scale != 1:
+            np.multiply(z, self.scale, out=z)
+        np.add(z, memo, out=z)
+
+    def backward(self, h: Array, delta: Array, memo: Array) -> None:
+        np.add(memo, self.scale * self.alpha, out=memo)
+        np.multiply(delta, memo, out=delta)
+        if self.alpha != 1:
+            np.greater(h, 0, out=memo)
+            np.multiply(memo, 1 / self.alpha - 1, out=memo)
+            np.add(memo, 1, out=memo)
+            np.multiply(delta, memo, out=delta)
 
 
 @dataclass(frozen=True)
@@ -156,62 +172,108 @@ class SELU(ELU):
 
 
 @dataclass(frozen=True)
-class GELU(NotedDerivative):
-    """f(z) = z Phi(z), Phi the normal distribution function [Hendrycks & Gimpel 2016; docs, eq. (29)]."""
+class GELU(Activation):
+    """f(z) = z Phi(z), Phi the normal distribution function [Hendrycks & Gimpel 2016; docs, eq. (29)].
+
+    f'(z) = Phi(z) + z exp(-z^2 / 2) / sqrt(2 pi).
+    """
 
     name: ClassVar[str] = "gelu"
+    n_memos: ClassVar[int] = 2
 
     def forward(self, z: Array, memo: Array) -> None:
-        probability = ndtr(z)
-        np.multiply(z, z, out=memo)
-        np.multiply(memo, -0.5, out=memo)
-        np.exp(memo, out=memo)
-        np.multiply(memo, 1 / math.sqrt(2 * math.pi), out=memo)  # the density
-        np.multiply(memo, z, out=memo)
-        np.add(memo, probability, out=memo)
+        probability, slope = memo
+        ndtr(z, out=probability)
+        np.multiply(z, z, out=slope)
+        np.multiply(slope, -0.5, out=slope)
+        np.exp(slope, out=slope)
+        np.multiply(slope, 1 / math.sqrt(2 * math.pi), out=slope)
+        np.multiply(slope, z, out=slope)
+        np.add(slope, probability, out=slope)
         np.multiply(z, probability, out=z)
 
+    def backward(self, h: Array, delta: Array, memo: Array) -> None:
+        np.multiply(delta, memo[1], out=delta)
+
 
 @dataclass(frozen=True)
-class SiLU(NotedDerivative):
-    """f(z) = z s(z), s the logistic function [Elfwing, Uchibe & Doya 2018; docs, eq. (30)]."""
+class SiLU(Activation):
+    """f(z) = z s(z), s the logistic function [Elfwing, Uchibe & Doya 2018; docs, eq. (30)].
+
+    With e = exp(z): s = e / (1 + e); f'(z) = s + h / (1 + e).
+    """
 
     name: ClassVar[str] = "silu"
+    n_memos: ClassVar[int] = 2
 
     def forward(self, z: Array, memo: Array) -> None:
-        sigmoid = expit(z)
-        np.subtract(1, sigmoid, out=memo)
-        np.multiply(memo, z, out=memo)
-        np.add(memo, 1, out=memo)
-        np.multiply(memo, sigmoid, out=memo)
+        sigmoid, e_plus_one = memo
+        np.minimum(z, 80, out=sigmoid)  # beyond, s is 1 to rounding, and exp would soon overflow
+        np.exp(sigmoid, out=sigmoid)
+        np.add(sigmoid, 1, out=e_plus_one)
+        np.divide(sigmoid, e_plus_one, out=sigmoid)
         np.multiply(z, sigmoid, out=z)
 
+    def backward(self, h: Array, delta: Array, memo: Array) -> None:
+        sigmoid, slope = memo
+        np.divide(h, slope, out=slope)
+        np.add(slope, sigmoid, out=slope)
+        np.multiply(delta, slope, out=delta)
+
 
 @dataclass(frozen=True)
-class Mish(NotedDerivative):
-    """f(z) = z tanh(log(1 + exp(z))) [Misra 2019, eq. 1; docs, eq. (31)]."""
+class Mish(Activation):
+    """f(z) = z tanh(log(1 + exp(z))) [Misra 2019, eq. 1; docs, eq. (31)].
+
+    With e = exp(z), n = e (e + 2), d = n + 2: h = z n / d; f'(z) = (n + 4 h (1 + e) / (2 + e)) / d.
+    """
 
     name: ClassVar[str] = "mish"
+    n_memos: ClassVar[int] = 2
 
     def forward(self, z: Array, memo: Array) -> None:
-        t = np.tanh(np.logaddexp(0, z))
-        np.multiply(t, t, out=memo)
-        np.subtract(1, memo, out=memo)
-        np.multiply(memo, expit(z), out=memo)
-        np.multiply(memo, z, out=memo)
-        np.add(memo, t, out=memo)
-        np.multiply(z, t, out=z)
+        e, d = memo
+        np.minimum(z, 30, out=e)  # beyond, n / d is 1 to rounding, and n would soon overflow
+        np.exp(e, out=e)
+        np.add(e, 2, out=d)
+        np.multiply(d, e, out=d)
+        np.multiply(z, d, out=z)
+        np.add(d, 2, out=d)
+        np.divide(z, d, out=z)
+
+    def backward(self, h: Array, delta: Array, memo: Array) -> None:
+        e, d = memo
+        np.divide(delta, d, out=delta)
+        np.add(e, 2, out=d)
+        np.multiply(e, d, out=e)  # n
+        np.divide(-1, d, out=d)
+        np.add(d, 1, out=d)  # (1 + e) / (2 + e)
+        np.multiply(d, h, out=d)
+        np.multiply(d, 4, out=d)
+        np.add(e, d, out=e)
+        np.multiply(delta, e, out=delta)
 
 
 @dataclass(frozen=True)
-class Softplus(NotedDerivative):
-    """f(z) = log(1 + exp(z)); f'(z) = 1 / (1 + exp(-z)) [Dugas et al. 2001; docs, eq. (32)]."""
+class Softplus(Activation):
+    """f(z) = log(1 + exp(z)); f'(z) = 1 - exp(-h) [Dugas et al. 2001; docs, eq. (32)]."""
 
     name: ClassVar[str] = "softplus"
 
     def forward(self, z: Array, memo: Array) -> None:
-        expit(z, out=memo)
-        np.logaddexp(0, z, out=z)
+        # max(z, 0) + log(1 + exp(-|z|)): numpy's logaddexp takes ten times as long.
+        np.abs(z, out=memo)
+        np.negative(memo, out=memo)
+        np.exp(memo, out=memo)
+        np.log1p(memo, out=memo)
+        np.maximum(z, 0, out=z)
+        np.add(z, memo, out=z)
+
+    def backward(self, h: Array, delta: Array, memo: Array) -> None:
+        np.negative(h, out=memo)
+        np.expm1(memo, out=memo)
+        np.multiply(delta, memo, out=delta)
+        np.negative(delta, out=delta)
 
 
 ACTIVATIONS: dict[str, Activation] = {

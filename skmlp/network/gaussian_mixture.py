@@ -11,7 +11,7 @@ from skmlp.network.arrays import Array
 from skmlp.network.mixture_density import Components
 
 MODE_ITERATIONS = 500
-"""Most steps towards a mode: where two merge into one, the last steps are small."""
+"""Maximum number of steps towards a mode: where two merge into one, the last steps are small."""
 
 
 class GaussianMixture:
@@ -161,7 +161,7 @@ class GaussianMixture:
         return self._published(self._m[rows, component] + self._s[rows, component] * noise)
 
     def crps(self, y: Any) -> Array:
-        """Return the continuous ranked probability score at ``y``, of each target by itself; small is good.
+        """Return the continuous ranked probability score at ``y``, of each target alone; lower is better.
 
         [Gneiting & Raftery 2007, eq. 21; for mixtures Grimit et al. 2006]
 

@@ -10,6 +10,7 @@ from scipy.stats import truncnorm
 
 from skmlp.network.activations import Activation
 from skmlp.network.arrays import Array
+from skmlp.network.hyperparameters import check_field, check_positive
 
 
 class Initializer(ABC):
@@ -84,6 +85,12 @@ class VarianceScaling(WithoutBiases):
     fan: str
     distribution: str
 
+    def __post_init__(self) -> None:
+        check_positive(self, "gain")
+        check_field(self, "fan", self.fan in ("in", "average"), "'in' or 'average'")
+        words = "'uniform' or 'normal'"
+        check_field(self, "distribution", self.distribution in ("uniform", "normal"), words)
+
     def weights(self, random_state: np.random.RandomState, fan_in: int, fan_out: int) -> Array:
         variance = self.gain / (fan_in if self.fan == "in" else (fan_in + fan_out) / 2)
         if self.distribution == "normal":
@@ -104,6 +111,9 @@ class TruncatedNormal(WithoutBiases):
 
     scale: float = 0.05
 
+    def __post_init__(self) -> None:
+        check_positive(self, "scale")
+
     def weights(self, random_state: np.random.RandomState, fan_in: int, fan_out: int) -> Array:
         draws = truncnorm.rvs(-2, 2, size=(fan_in, fan_out), random_state=random_state)
         return np.asarray(self.scale * draws)
@@ -119,6 +129,9 @@ class Orthogonal(WithoutBiases):
     """
 
     gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_positive(self, "gain")
 
     def weights(self, random_state: np.random.RandomState, fan_in: int, fan_out: int) -> Array:
         long, short = max(fan_in, fan_out), min(fan_in, fan_out)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import cast
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, cast
 
 import numpy as np
 
@@ -22,21 +22,22 @@ from skmlp.network.arrays import (
     product_with_transposed,
     transposed_product,
 )
-from skmlp.network.hyperparameters import PerNetwork
+from skmlp.network.hyperparameters import PerNetwork, check_field, per_network, within
 from skmlp.network.initializers import Auto, Initializer
 from skmlp.network.parameters import ParameterSpec
 
 
 @dataclass
 class Training:
-    """What layers that act differently in training need to know; in prediction there is none of it.
+    """What layers need that act differently in training than in prediction.
 
     Attributes
     ----------
     streams : sequence of K numpy.random.Generator
-        Where each network draws its random numbers from: of a kind with 64 random bits, such as SFC64.
+        Where each network draws its random numbers from. The bit generators must give 64 random bits,
+        as SFC64 does.
     weights : array of shape (K, n), or None
-        The sample weights of the present block; None: all alike.
+        The sample weights of the present block; None weighs all alike.
     """
 
     streams: Sequence[np.random.Generator] = ()
@@ -51,22 +52,30 @@ class Training:
         return np.asarray(self.weights / np.where(total == 0, 1, total))[:, np.newaxis]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Trace:
-    """What one layer holds for a block of n rows: made once, overwritten by every pass.
+    """What one layer reads and writes for a block of n rows: made once, overwritten by every pass.
 
     Attributes
     ----------
+    x : array that broadcasts to (K, n, m), or SparseBlock
+        The input: the output of the layer before. For the first layer it is set anew before every pass;
+        in prediction it has the shape (n, m) where all networks see the same rows.
+    delta_x : array of shape (K, n, m), or None
+        Where backward writes W dE/dx, W the weight of the block; None for the first layer, as nothing
+        depends on it.
     output : array of shape (K, n, q)
-        What the layer computed.
+        What the layer computes.
     delta : array of shape (K, n, q)
-        W dE/d output (the objective divides by W at the end); the layer behind writes it, this layer
+        W dE/d output (the objective divides by W at the end). The layer behind writes it, this layer
         reads it and may overwrite it.
     memo : array
-        What forward notes down for backward; empty for a layer that needs nothing of the kind.
+        What forward notes down for backward; empty for a layer that needs nothing.
     training : Training, or None in prediction
     """
 
+    x: Block
+    delta_x: Array | None
     output: Array
     delta: Array
     memo: Array
@@ -76,41 +85,52 @@ class Trace:
 class Layer(ABC):
     """One link of the chain that a network is."""
 
+    in_place: ClassVar[bool] = False
+    """Whether output and delta overwrite x and delta_x. Such a layer cannot be the first."""
+    draws: ClassVar[bool] = False
+    """Whether training draws random numbers from `Training.streams`."""
+
     def n_outputs(self, n_inputs: int) -> int:
         """Return the width of the output, given that of the input: the same, unless a layer changes it."""
         return n_inputs
 
     def specs(self, n_inputs: int) -> list[ParameterSpec]:
-        """Return the parameter arrays of the layer in one network."""
+        """Return the arrays of the layer in one network."""
         return []
 
     def initialize(self, parameters: list[Array], random_state: np.random.RandomState) -> None:
         """Write initial values into the ``parameters`` of one network."""
 
-    @abstractmethod
+    def memo_shape(self, shape: tuple[int, int, int]) -> tuple[int, ...]:
+        """Return the shape of the trace's memo, given that of the input."""
+        return (0,)
+
     def trace(
         self,
-        x: Trace | None,
+        before: Trace | None,
         shape: tuple[int, int, int],
         like: Array,
         training: Training | None = None,
     ) -> Trace:
-        """Return room for a block whose input has ``shape`` (K, n, m) and the trace ``x``."""
+        """Return room for a block whose input has ``shape`` (K, n, m) and lies in the trace ``before``."""
+        if self.in_place and before is None:
+            raise ValueError(f"{self} cannot be the first layer: it overwrites the output of another.")
+        x, delta_x = (before.output, before.delta) if before else (np.empty_like(like, shape=(0,)), None)
+        if self.in_place:
+            output, delta = x, cast(Array, delta_x)
+        else:
+            output = np.empty_like(like, shape=(*shape[:-1], self.n_outputs(shape[-1])))
+            delta = np.empty_like(output)
+        memo = np.empty_like(like, shape=self.memo_shape(shape))
+        return Trace(x, delta_x, output, delta, memo, training)
 
     @abstractmethod
-    def forward(self, parameters: list[Array], x: Block, trace: Trace) -> None:
-        """Write the layer's output for ``x`` into ``trace``."""
+    def forward(self, parameters: list[Array], trace: Trace) -> None:
+        """Write the layer's output for ``trace.x`` into ``trace.output``."""
 
     @abstractmethod
-    def backward(
-        self,
-        parameters: list[Array],
-        gradient: list[Array],
-        x: Block,
-        trace: Trace,
-        delta: Array | None,
-    ) -> None:
-        """Write dE/d parameters into ``gradient`` and dE/dx into ``delta`` (None: not wanted).
+    def backward(self, parameters: list[Array], gradient: list[Array], trace: Trace) -> None:
+        """Write dE/d parameters into ``gradient`` and dE/dx into ``trace.delta_x``, unless it is None.
 
         dE/d output stands in ``trace.delta``.
         """
@@ -130,7 +150,7 @@ class Dense(Layer):
     activation : Activation, default=Identity()
         What follows; the scale of the initial weights may depend on it.
     has_biases : bool, default=True
-        Before a layer that centres each unit, biases change nothing.
+        Before a layer that centers each unit, biases change nothing.
     """
 
     n_units: int
@@ -142,9 +162,11 @@ class Dense(Layer):
         return self.n_units
 
     def specs(self, n_inputs: int) -> list[ParameterSpec]:
-        # The biases are a row, (1, q): they broadcast over the rows of a block as they are.
-        biases = [ParameterSpec((1, self.n_units), penalised=False)] if self.has_biases else []
-        return [ParameterSpec((n_inputs, self.n_units), penalised=True), *biases]
+        constant = None if self.has_biases else 0.0
+        return [
+            ParameterSpec("weights", (n_inputs, self.n_units), "coefs_", penalized=True),
+            ParameterSpec("biases", (self.n_units,), "intercepts_", constant=constant),
+        ]
 
     def initialize(self, parameters: list[Array], random_state: np.random.RandomState) -> None:
         fan_in, fan_out = parameters[0].shape
@@ -152,66 +174,36 @@ class Dense(Layer):
         for array, values in zip(parameters, drawn, strict=False):
             array[...] = values
 
-    def trace(
-        self,
-        x: Trace | None,
-        shape: tuple[int, int, int],
-        like: Array,
-        training: Training | None = None,
-    ) -> Trace:
-        n_networks, n, _ = shape
-        output = np.empty_like(like, shape=(n_networks, n, self.n_units))
-        return Trace(output, np.empty_like(output), memo=np.empty_like(like, shape=(0,)))
-
-    def forward(self, parameters: list[Array], x: Block, trace: Trace) -> None:
+    def forward(self, parameters: list[Array], trace: Trace) -> None:
         weights, *biases = parameters
-        product(x, weights, out=trace.output)
+        product(trace.x, weights, out=trace.output)
         if biases:
             np.add(trace.output, biases[0], out=trace.output)
 
-    def backward(
-        self,
-        parameters: list[Array],
-        gradient: list[Array],
-        x: Block,
-        trace: Trace,
-        delta: Array | None,
-    ) -> None:
+    def backward(self, parameters: list[Array], gradient: list[Array], trace: Trace) -> None:
         weights_gradient, *biases_gradient = gradient
-        transposed_product(x, trace.delta, out=weights_gradient)
+        transposed_product(trace.x, trace.delta, out=weights_gradient)
         if biases_gradient:
             np.add.reduce(trace.delta, axis=-2, keepdims=True, out=biases_gradient[0])
-        if delta is not None:
-            product_with_transposed(trace.delta, parameters[0], out=delta)
+        if trace.delta_x is not None:
+            product_with_transposed(trace.delta, parameters[0], out=trace.delta_x)
 
 
 @dataclass(frozen=True)
 class Nonlinearity(Layer):
     """h = f(z) in place of z; dE/dz = dE/dh f'(z) in place of dE/dh."""
 
+    in_place: ClassVar[bool] = True
     activation: Activation
 
-    def trace(
-        self,
-        x: Trace | None,
-        shape: tuple[int, int, int],
-        like: Array,
-        training: Training | None = None,
-    ) -> Trace:
-        x = not_first(self, x)
-        return Trace(x.output, x.delta, np.empty_like(x.output))
+    def memo_shape(self, shape: tuple[int, int, int]) -> tuple[int, ...]:
+        n_memos = self.activation.n_memos
+        return shape if n_memos == 1 else (n_memos, *shape)
 
-    def forward(self, parameters: list[Array], x: Block, trace: Trace) -> None:
+    def forward(self, parameters: list[Array], trace: Trace) -> None:
         self.activation.forward(trace.output, trace.memo)
 
-    def backward(
-        self,
-        parameters: list[Array],
-        gradient: list[Array],
-        x: Block,
-        trace: Trace,
-        delta: Array | None,
-    ) -> None:
+    def backward(self, parameters: list[Array], gradient: list[Array], trace: Trace) -> None:
         self.activation.backward(trace.output, trace.delta, trace.memo)
 
 
@@ -227,225 +219,39 @@ class Dropout(Layer):
         The probability that a unit is left out, in steps of 2^-16.
     """
 
-    rate: PerNetwork
+    in_place: ClassVar[bool] = True
+    draws: ClassVar[bool] = True
+    rate: PerNetwork = per_network()
+
+    def __post_init__(self) -> None:
+        check_field(self, "rate", within(self.rate, 0, 1), "in [0, 1)")
+
+    def memo_shape(self, shape: tuple[int, int, int]) -> tuple[int, ...]:
+        return shape
 
     def trace(
         self,
-        x: Trace | None,
+        before: Trace | None,
         shape: tuple[int, int, int],
         like: Array,
         training: Training | None = None,
     ) -> Trace:
-        x = not_first(self, x)
-        if training is None:
-            return x
+        trace = super().trace(before, shape, like, training)
         # The layer before still needs its own output for its gradient: this one is another array.
-        return Trace(np.empty_like(x.output), x.delta, np.empty_like(x.output), training)
+        return trace if training is None else replace(trace, output=np.empty_like(trace.output))
 
-    def forward(self, parameters: list[Array], x: Block, trace: Trace) -> None:
+    def forward(self, parameters: list[Array], trace: Trace) -> None:
         if trace.training is None:
             return
         thresholds = np.minimum(np.rint(np.multiply(self.rate, 2**16)), 2**16 - 1)
-        of_network = np.broadcast_to(thresholds, (len(trace.memo), 1, 1)).ravel().astype(np.uint16)
+        of_network = np.full(len(trace.memo), np.ravel(thresholds), dtype=np.uint16)
         for mask, stream, threshold in zip(trace.memo, trace.training.streams, of_network, strict=True):
             # 16 bits are enough for a coin, and quicker to draw than a float.
             coins = stream.bit_generator.random_raw(-(-mask.size // 4)).view(np.uint16)
             np.greater_equal(coins[: mask.size].reshape(mask.shape), threshold, out=mask)
         scale = np.asarray(1 / (1 - thresholds / 2**16), dtype=trace.memo.dtype)
         np.multiply(trace.memo, scale, out=trace.memo)
-        np.multiply(cast(Array, x), trace.memo, out=trace.output)
+        np.multiply(cast(Array, trace.x), trace.memo, out=trace.output)
 
-    def backward(
-        self,
-        parameters: list[Array],
-        gradient: list[Array],
-        x: Block,
-        trace: Trace,
-        delta: Array | None,
-    ) -> None:
+    def backward(self, parameters: list[Array], gradient: list[Array], trace: Trace) -> None:
         np.multiply(trace.delta, trace.memo, out=trace.delta)
-
-
-@dataclass(frozen=True)
-class Normalization(Layer):
-    """Centres and scales z, then lets training choose a gain and a shift; in place of z.
-
-    z' = gain (z - mean) / sqrt(variance + epsilon) + shift. The memo holds z - mean, and 1 / sqrt(...)
-    behind it.
-
-    Parameters
-    ----------
-    epsilon : float > 0, default=1e-5
-    """
-
-    epsilon: float = 1e-5
-
-    def specs(self, n_inputs: int) -> list[ParameterSpec]:
-        return [ParameterSpec((1, n_inputs), penalised=False) for _ in range(2)]
-
-    def initialize(self, parameters: list[Array], random_state: np.random.RandomState) -> None:
-        gain, shift, *_ = parameters
-        gain[...], shift[...] = 1, 0
-
-
-@dataclass(frozen=True)
-class BatchNormalization(Normalization):
-    """Mean and variance of each unit over the rows of a batch [Ioffe & Szegedy 2015, algorithm 1 and 2].
-
-    Rows count by their sample weight [docs, eq. (41)]. Prediction takes running means of both, which
-    follow each batch by ``momentum``; they lie among the parameters, with a gradient of zero, so that
-    whoever keeps or restores the parameters has them too.
-
-    Parameters
-    ----------
-    epsilon : float > 0, default=1e-5
-    momentum : float in (0, 1], default=0.1
-    """
-
-    momentum: float = 0.1
-
-    def specs(self, n_inputs: int) -> list[ParameterSpec]:
-        return [ParameterSpec((1, n_inputs), penalised=False) for _ in range(4)]
-
-    def initialize(self, parameters: list[Array], random_state: np.random.RandomState) -> None:
-        super().initialize(parameters, random_state)
-        _, _, mean, variance = parameters
-        mean[...], variance[...] = 0, 1
-
-    def trace(
-        self,
-        x: Trace | None,
-        shape: tuple[int, int, int],
-        like: Array,
-        training: Training | None = None,
-    ) -> Trace:
-        x = not_first(self, x)
-        n_networks, n, q = x.output.shape
-        memo = np.empty_like(like, shape=(n_networks, n + 1, q))
-        return Trace(x.output, x.delta, memo, training)
-
-    def forward(self, parameters: list[Array], x: Block, trace: Trace) -> None:
-        gain, shift, mean, variance = parameters
-        z, centred, inverse = trace.output, trace.memo[:, :-1], trace.memo[:, -1:]
-        if trace.training is not None:
-            shares = trace.training.shares(z)
-            batch_mean = np.matmul(shares, z)
-            np.subtract(z, batch_mean, out=centred)
-            np.multiply(centred, centred, out=z)
-            batch_variance = np.matmul(shares, z)
-            # A single row (others may weigh nothing) does not tell the variance.
-            known = np.count_nonzero(shares, axis=-1, keepdims=True) > 1
-            step = self.momentum * known.astype(z.dtype)
-            np.add(mean, step * (batch_mean - mean), out=mean)
-            np.add(variance, step * (batch_variance - variance), out=variance)
-        else:
-            np.subtract(z, mean, out=centred)
-            batch_variance = variance
-        np.divide(1, np.sqrt(batch_variance + self.epsilon), out=inverse)
-        np.multiply(centred, gain * inverse, out=z)
-        np.add(z, shift, out=z)
-
-    def backward(
-        self,
-        parameters: list[Array],
-        gradient: list[Array],
-        x: Block,
-        trace: Trace,
-        delta: Array | None,
-    ) -> None:
-        if trace.training is None:
-            raise ValueError("Only training has a backward pass.")
-        gain = parameters[0]
-        gain_gradient, shift_gradient, *statistics = gradient
-        for running in statistics:
-            running[...] = 0
-        slope, centred, inverse = trace.delta, trace.memo[:, :-1], trace.memo[:, -1:]
-        rows = ones((1, slope.shape[1]), slope.dtype)
-        np.matmul(rows, slope, out=shift_gradient)
-        np.multiply(slope, centred, out=trace.output)
-        np.matmul(rows, trace.output, out=gain_gradient)
-        np.multiply(gain_gradient, inverse, out=gain_gradient)
-        # Each row also moves the mean and the variance, by its share in the batch.
-        through_variance, through_mean = gain_gradient * inverse, shift_gradient
-        if trace.training.weights is None:
-            through_variance, through_mean = (a / slope.shape[1] for a in (through_variance, through_mean))
-        np.multiply(centred, through_variance, out=centred)
-        np.add(centred, through_mean, out=centred)
-        if trace.training.weights is not None:
-            np.multiply(centred, trace.training.shares(slope).swapaxes(-1, -2), out=centred)
-        np.subtract(slope, centred, out=slope)
-        np.multiply(slope, gain * inverse, out=slope)
-
-
-@dataclass(frozen=True)
-class LayerNormalization(Normalization):
-    """Mean and variance of each row over the units of the layer [Ba, Kiros & Hinton 2016, eq. 3].
-
-    Training and prediction are alike [docs, eq. (42)].
-
-    Parameters
-    ----------
-    epsilon : float > 0, default=1e-5
-    """
-
-    def trace(
-        self,
-        x: Trace | None,
-        shape: tuple[int, int, int],
-        like: Array,
-        training: Training | None = None,
-    ) -> Trace:
-        x = not_first(self, x)
-        n_networks, n, q = x.output.shape
-        memo = np.empty_like(like, shape=(n_networks, n, q + 1))
-        return Trace(x.output, x.delta, memo, training)
-
-    def forward(self, parameters: list[Array], x: Block, trace: Trace) -> None:
-        gain, shift = parameters
-        z, centred, inverse = trace.output, trace.memo[..., :-1], trace.memo[..., -1:]
-        share = ones((z.shape[-1], 1), z.dtype) / z.shape[-1]
-        np.subtract(z, np.matmul(z, share), out=centred)
-        np.multiply(centred, centred, out=z)
-        np.divide(1, np.sqrt(np.matmul(z, share) + self.epsilon), out=inverse)
-        np.multiply(centred, inverse, out=z)
-        np.multiply(z, gain, out=z)
-        np.add(z, shift, out=z)
-
-    def backward(
-        self,
-        parameters: list[Array],
-        gradient: list[Array],
-        x: Block,
-        trace: Trace,
-        delta: Array | None,
-    ) -> None:
-        gain, _ = parameters
-        gain_gradient, shift_gradient = gradient
-        slope, normal, inverse = trace.delta, trace.memo[..., :-1], trace.memo[..., -1:]
-        rows = ones((1, slope.shape[1]), slope.dtype)
-        share = ones((slope.shape[-1], 1), slope.dtype) / slope.shape[-1]
-        np.multiply(normal, inverse, out=normal)
-        np.matmul(rows, slope, out=shift_gradient)
-        np.multiply(slope, normal, out=trace.output)
-        np.matmul(rows, trace.output, out=gain_gradient)
-        np.multiply(slope, gain, out=slope)
-        np.multiply(slope, normal, out=trace.output)
-        # Each unit also moves the mean and the variance of its row.
-        np.multiply(normal, np.matmul(trace.output, share), out=normal)
-        np.add(normal, np.matmul(slope, share), out=normal)
-        np.subtract(slope, normal, out=slope)
-        np.multiply(slope, inverse, out=slope)
-
-
-def not_first(layer: Layer, x: Trace | None) -> Trace:
-    """Return the trace of the layer before, or raise an error if there is none."""
-    if x is None:
-        raise ValueError(f"{layer} cannot be the first layer: it works on the output of another.")
-    return x
-
-
-NORMALIZATIONS: dict[str, Normalization] = {
-    "batch": BatchNormalization(),
-    "layer": LayerNormalization(),
-}
-"""Every normalization by its name."""

@@ -10,8 +10,9 @@ import numpy as np
 from scipy.special import expit
 
 from skmlp.network.arrays import Array
-from skmlp.network.hyperparameters import PerNetwork, is_used
-from skmlp.network.losses import Loss, check_field, log_softmax, softmax, within
+from skmlp.network.hyperparameters import PerNetwork, check_field, check_positive, is_used, per_network
+from skmlp.network.loss import Loss
+from skmlp.network.softmax import log_softmax, row_blocks, softmax
 
 LOG_SQRT_TWO_PI = 0.5 * math.log(2 * math.pi)
 
@@ -66,14 +67,13 @@ class MixtureDensity(Loss):
     link: ClassVar[str] = "gaussian_mixture"
 
     n_components: int = 3
-    min_scale: PerNetwork = 0.03
-    beta: PerNetwork = 0.0
+    min_scale: PerNetwork = per_network(0.03)
+    beta: PerNetwork = per_network(0.0)
 
     def __post_init__(self) -> None:
         is_count = self.n_components >= 1 and self.n_components % 1 == 0
         check_field(self, "n_components", is_count, "an integer of at least 1")
-        is_positive = within(self.min_scale, 0, math.inf, open_low=True)
-        check_field(self, "min_scale", is_positive, "positive and finite")
+        check_positive(self, "min_scale")
         check_field(self, "beta", np.greater_equal(self.beta, 0) & np.less_equal(self.beta, 1), "in [0, 1]")
 
     def n_scores(self, n_targets: int) -> int:
@@ -132,28 +132,33 @@ class MixtureDensity(Loss):
         return np.negative(np.logaddexp.reduce(log_densities, axis=-1, keepdims=True))
 
     def gradient(self, z: Array, y: Array, delta: Array) -> None:
-        logits, means, scale_scores = self.split(z)
-        scales = self.scales(scale_scores)
-        e = (means - y[..., np.newaxis, :]) / scales
-        responsibilities, factors = self._constants(logits, scales, e)
-        self.write_gradient(z, scales, e, responsibilities, factors, delta)
+        for rows in row_blocks(z):
+            scores = z[..., rows, :]
+            scales, e = self.scales_and_errors(scores, y[..., rows, :])
+            constants = self._constants(scores, scales, e)
+            self.write_gradient(scores, scales, e, *constants, delta[..., rows, :])
 
-    def held(self, z: Array, y: Array) -> Loss:
-        logits, means, scale_scores = self.split(z)
-        scales = self.scales(scale_scores)
-        e = (means - y[..., np.newaxis, :]) / scales
-        return HeldMixtureDensity(self, *self._constants(logits, scales, e))
+    def with_constants_fixed(self, z: Array, y: Array) -> Loss:
+        return FixedMixtureDensity(self, *self._constants(z, *self.scales_and_errors(z, y)))
 
-    def _constants(self, logits: Array, scales: Array, e: Array) -> tuple[Array, Array]:
-        """Return the responsibilities r_j (..., M) and r_j scale_j^(2 beta) (..., M, q)."""
-        log_shares = np.add.reduce(-0.5 * (e * e) - np.log(scales), axis=-1)
+    def scales_and_errors(self, z: Array, y: Array) -> tuple[Array, Array]:
+        """Return the standard deviations and (mean - y) / scale, both of shape (..., M, q)."""
+        _, means, scale_scores = self.split(z)
+        scales = self.scales(scale_scores)
+        return scales, (means - y[..., np.newaxis, :]) / scales
+
+    def _constants(self, z: Array, scales: Array, e: Array) -> tuple[Array, Array]:
+        """Return the responsibilities r_j (..., M), and r_j scale_j^(2 beta) (..., M, q)."""
+        log_scales = np.log(scales)
+        log_shares = np.add.reduce(-0.5 * (e * e) - log_scales, axis=-1)
         if self._n_logits:
-            np.add(log_shares, logits, out=log_shares)
+            np.add(log_shares, self.split(z)[0], out=log_shares)
         responsibilities = np.empty_like(log_shares)
         softmax(log_shares, out=responsibilities)
         factors = responsibilities[..., np.newaxis]
         if is_used(self.beta):
-            factors = factors * scales ** (2 * per_component(self.beta))
+            # Not by a power: numpy's differ in the last bit between one exponent and a column of them.
+            factors = factors * np.exp(2 * per_component(self.beta) * log_scales)
         return responsibilities, factors
 
     def write_gradient(
@@ -178,8 +183,8 @@ class MixtureDensity(Loss):
 
 
 @dataclass(frozen=True, eq=False)
-class HeldMixtureDensity(Loss):
-    """-sum_j r_j (log w_j + scale_j^(2 beta) log N_j) with r_j and scale_j^(2 beta) held constant.
+class FixedMixtureDensity(Loss):
+    """-sum_j r_j (log w_j + scale_j^(2 beta) log N_j) with constant r_j and scale_j^(2 beta).
 
     r_j is the responsibility of component j for y. Where they are those of the present scores, the slope
     is that of `MixtureDensity` [Bishop 2006, eq. 5.154 to 5.157; docs, eq. (55)].
@@ -192,7 +197,7 @@ class HeldMixtureDensity(Loss):
         r_j scale_j^(2 beta).
     """
 
-    name: ClassVar[str] = "held_mixture_density"
+    name: ClassVar[str] = "fixed_mixture_density"
 
     density: MixtureDensity
     responsibilities: Array
@@ -205,9 +210,7 @@ class HeldMixtureDensity(Loss):
         return np.asarray(np.negative(of_weights + of_normals)[..., np.newaxis])
 
     def gradient(self, z: Array, y: Array, delta: Array) -> None:
-        _, means, scale_scores = self.density.split(z)
-        scales = self.density.scales(scale_scores)
-        e = (means - y[..., np.newaxis, :]) / scales
+        scales, e = self.density.scales_and_errors(z, y)
         self.density.write_gradient(z, scales, e, self.responsibilities, self.factors, delta)
 
 

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from skmlp.network.activations import Activation
 from skmlp.network.arrays import Array, Block, SparseBlock
-from skmlp.network.hyperparameters import kept, kind, stacked
+from skmlp.network.hyperparameters import kept, stack_key, stacked
 from skmlp.network.initializers import Auto, Initializer
-from skmlp.network.layers import (
-    BatchNormalization,
-    Dense,
-    Dropout,
-    Layer,
-    Nonlinearity,
-    Normalization,
-    Trace,
-    Training,
-)
+from skmlp.network.layers import Dense, Dropout, Layer, Nonlinearity, Trace, Training
+from skmlp.network.normalizations import BatchNormalization, Normalization
 from skmlp.network.parameters import Layout, Parameters
 
 PREDICT_ELEMENTS = 524_288
@@ -50,14 +43,19 @@ class Network:
 
     @classmethod
     def stack(cls, networks: Sequence[Network], dtype: Any) -> Network:
-        """Return the network whose copies are K ``networks`` of one `kind`, with columns of ``dtype``."""
+        """Return the network whose copies are K ``networks`` of one `stack_key`.
+
+        What may differ between them is a column of ``dtype``, also for a single network.
+        """
         of_position = zip(*(network.layers for network in networks), strict=True)
-        return cls(networks[0].n_inputs, [stacked(layers, dtype, n_axes=2) for layers in of_position])
+        layers = [stacked(layers, dtype, n_axes=2) for layers in of_position]
+        alike = all(layer is first for layer, first in zip(layers, networks[0].layers, strict=True))
+        return networks[0] if alike else cls(networks[0].n_inputs, layers)
 
     @property
-    def kind(self) -> Hashable:
+    def stack_key(self) -> Hashable:
         """What networks must have in common so that they can be one stack."""
-        return self.n_inputs, tuple(kind(layer) for layer in self.layers)
+        return self.n_inputs, tuple(stack_key(layer) for layer in self.layers)
 
     def keep(self, networks: Array) -> Network:
         """Return the network of some of the copies, given as a boolean mask over K."""
@@ -73,6 +71,19 @@ class Network:
             for layer, parameters in zip(self.layers, views, strict=True):
                 layer.initialize([p[k] for p in parameters], random_state)
         return theta
+
+    @property
+    def draws(self) -> bool:
+        """Whether a layer draws random numbers in training."""
+        return any(layer.draws for layer in self.layers)
+
+    def start_from(self, theta: Array, scores: Array | None) -> None:
+        """Write raw scores (q,) into the last biases of ``theta`` (K, P), from which training then starts.
+
+        None leaves them as they are.
+        """
+        if scores is not None:
+            self.layout.view(theta).layers[-1][-1][...] = scores
 
     def traces(
         self, n_networks: int, n_rows: int, like: Array, training: Training | None = None
@@ -92,10 +103,9 @@ class Network:
 
         ``parameters`` are the views that the layers see, `Parameters.layers`.
         """
-        h = x
-        for layer, layer_parameters, trace in zip(self.layers, parameters, traces, strict=True):
-            layer.forward(layer_parameters, h, trace)
-            h = trace.output
+        traces[0].x = x
+        for layer, of_layer, trace in zip(self.layers, parameters, traces, strict=True):
+            layer.forward(of_layer, trace)
         return traces[-1].output
 
     def output(self, parameters: list[list[Array]], X: Any, layer: int = -1) -> Array:
@@ -106,9 +116,9 @@ class Network:
         can share a network.
         """
         dense = isinstance(X, np.ndarray)
-        n_networks, n = len(parameters[0][0]), X.shape[-2]
-        width = self.widths[1:][layer]
-        output = np.empty_like(parameters[0][0], shape=(n_networks, n, width))
+        some = next(chain.from_iterable(parameters))
+        n_networks, n = len(some), X.shape[-2]
+        output = np.empty_like(some, shape=(n_networks, n, self.widths[1:][layer]))
         n_block = max(64, PREDICT_ELEMENTS // (n_networks * max(self.widths[1:])))
         traces = self.traces(n_networks, min(n, n_block), like=output)
         for start in range(0, n, n_block):
@@ -120,20 +130,14 @@ class Network:
             output[:, start : start + n_block] = traces[layer].output
         return output
 
-    @property
-    def dense(self) -> list[int]:
-        """The positions of the dense layers in `layers`."""
-        return [i for i, layer in enumerate(self.layers) if isinstance(layer, Dense)]
-
-    def backward(self, parameters: Parameters, x: Block, traces: list[Trace], out: Parameters) -> None:
+    def backward(self, parameters: Parameters, traces: list[Trace], out: Parameters) -> None:
         """Write dE/d parameters into ``out``; dE/d raw scores stands in ``traces[-1].delta``.
 
         From the last layer to the first, each turns dE/d output into dE/d parameters and dE/d input
-        [Bishop 2006, section 5.3.1]. The first needs no dE/d input: nothing depends on it.
+        [Bishop 2006, section 5.3.1].
         """
         for i in range(len(self.layers) - 1, -1, -1):
-            layer_input, delta = (traces[i - 1].output, traces[i - 1].delta) if i else (x, None)
-            self.layers[i].backward(parameters.layers[i], out.layers[i], layer_input, traces[i], delta)
+            self.layers[i].backward(parameters.layers[i], out.layers[i], traces[i])
 
 
 def multilayer_perceptron(
@@ -163,12 +167,13 @@ def multilayer_perceptron(
     n_hidden = len(hidden_layer_sizes)
     initializer = initializer or Auto()
     activations = [activation] * (n_hidden + 1) if isinstance(activation, Activation) else [*activation]
-    layers: list[Layer] = []
     rates = dropout or [0.0] * n_hidden
+    has_biases = not isinstance(normalization, BatchNormalization)
+    layers: list[Layer] = []
     for n_units, f, rate in zip(hidden_layer_sizes, activations, rates, strict=False):
-        has_biases = not isinstance(normalization, BatchNormalization)
-        layers.append(Dense(n_units, initializer, f, has_biases))
+        layers += [Dense(n_units, initializer, f, has_biases)]
         layers += [normalization] if normalization else []
-        layers.append(Nonlinearity(f))
+        layers += [Nonlinearity(f)]
         layers += [Dropout(rate)] if rate else []
-    return Network(n_inputs, [*layers, Dense(n_outputs, initializer, activations[-1])])
+    layers += [Dense(n_outputs, initializer, activations[-1])]
+    return Network(n_inputs, layers)

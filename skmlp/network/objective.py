@@ -1,4 +1,4 @@
-"""The objective: weighted mean loss plus penalty, with its gradient. The only thing that is minimised."""
+"""The objective: weighted mean loss plus penalty, with its gradient. The only thing that is minimized."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from skmlp.network.arrays import Array, Block, of_rows
-from skmlp.network.hyperparameters import kept, kind, stacked
+from skmlp.network.hyperparameters import kept, stack_key, stacked
 from skmlp.network.layers import Trace, Training
-from skmlp.network.losses import Loss
+from skmlp.network.loss import Loss
 from skmlp.network.network import Network
 from skmlp.network.parameters import Parameters, cache_blocks
 
@@ -19,7 +19,7 @@ from skmlp.network.parameters import Parameters, cache_blocks
 def block_weight(y: Array, weights: Array | None) -> Array:
     """Return W, the sum of the sample weights of a block, as a number () or a column (K, 1).
 
-    A block without weight has nothing to say: dividing by 1, its mean loss and its gradient are zero.
+    W is 1 for a block without weight: its mean loss is then zero, and the undivided penalty remains.
     """
     if weights is None:
         return np.asarray(y.shape[-2], dtype=y.dtype)
@@ -46,7 +46,7 @@ class Objective:
     alpha : array of shape (K,)
         Strength of the L2 penalty on the weights of each network.
     streams : sequence of K numpy.random.Generator, default=()
-        Where layers with chance in them draw from.
+        Where layers that draw random numbers draw from, such as dropout.
     """
 
     def __init__(
@@ -70,9 +70,10 @@ class Objective:
 
     @classmethod
     def stack(cls, objectives: Sequence[Objective]) -> Objective:
-        """Return the objective of the networks of several ``objectives`` of one `kind`."""
-        if len(objectives) == 1:
-            return objectives[0]
+        """Return the objective of the networks of several ``objectives`` of one `stack_key`.
+
+        What may differ between networks is a column in it, also for a single network.
+        """
         alpha = np.concatenate([objective.alpha for objective in objectives])
         of_network = [objective for objective in objectives for _ in objective.alpha]
         network = Network.stack([objective.network for objective in of_network], alpha.dtype)
@@ -81,9 +82,9 @@ class Objective:
         return cls(network, loss, alpha, streams)
 
     @property
-    def kind(self) -> Hashable:
+    def stack_key(self) -> Hashable:
         """What objectives must have in common so that they can be one stack."""
-        return self.network.kind, kind(self.loss), self.alpha.dtype
+        return self.network.stack_key, stack_key(self.loss), self.alpha.dtype
 
     def value_and_gradient(
         self,
@@ -125,11 +126,11 @@ class Objective:
         total: Array,
         out: Parameters,
     ) -> Array:
-        """Write dE/d theta into ``out``; return the raw scores (K, n, q) for `losses`.
+        """Write dE/d theta into ``out``; return what `losses` takes: raw scores or log-probabilities.
 
-        The next call overwrites them. ``total`` is the `block_weight`. E itself follows from the scores
-        and the `squared_norms`: training computes it for several batches at once, which saves a small
-        network a quarter of its time.
+        The next call overwrites this array, (K, n, q). ``total`` is the `block_weight`. E itself follows
+        from `losses` and the `squared_norms`: training computes it for several batches at once, which
+        saves a small network a quarter of its time.
         """
         traces = self._traces_for(x, like=parameters.flat)
         self.training.weights = weights
@@ -138,25 +139,26 @@ class Objective:
         self.loss.gradient(z, y, delta)
         if weights is not None:
             np.multiply(delta, weights[..., np.newaxis], out=delta)
-        self.network.backward(parameters, x, traces, out)
-        self._penalise_and_divide(parameters, total, out)
+        self.network.backward(parameters, traces, out)
+        self._penalize_and_divide(parameters, total, out)
         return z
 
     def losses(self, z: Array, y: Array, weights: Array | None) -> Array:
         """Return the weighted loss of each sample, (K, n, q): the share of each output in it.
 
-        ``z`` are scores that `gradient` has returned.
+        ``z`` is what `gradient` has returned.
         """
         return weighted(self.loss.value_after_gradient(z, y), weights)
 
-    def empty_norms(self, n_blocks: int) -> Array:
-        """Return room for the squared norms of ``n_blocks``: one (K, 1, 1) per penalised array."""
-        n_penalised = sum(spec.penalised for layer in self.network.layout.specs for spec in layer)
-        return np.empty_like(self.alpha, shape=(n_blocks, n_penalised, len(self.alpha), 1, 1))
+    def empty_norms(self, n_blocks: int, n_networks: int | None = None) -> Array:
+        """Return room for the squared norms of ``n_blocks``: one (K, 1, 1) per penalized array."""
+        n_penalized = sum(spec.penalized for layer in self.network.layout.specs for spec in layer)
+        n_networks = len(self.alpha) if n_networks is None else n_networks
+        return np.empty_like(self.alpha, shape=(n_blocks, n_penalized, n_networks, 1, 1))
 
     def squared_norms(self, parameters: Parameters, out: Array) -> None:
-        """Write the squared norm of each penalised array into ``out``, one block of `empty_norms`."""
-        for (row, column), norm in zip(parameters.penalised, out, strict=True):
+        """Write the squared norm of each penalized array into ``out``, one block of `empty_norms`."""
+        for (row, column), norm in zip(parameters.penalized, out, strict=True):
             np.matmul(row, column, out=norm)
 
     def value(self, losses: Array, norms: Array, total: Array, *, reported: bool = False) -> Array:
@@ -176,8 +178,12 @@ class Objective:
         loss = np.add.reduce(losses / total, axis=-1)
         if reported:
             loss = loss / self.loss.reported_divisor(losses.shape[-1])
+        return np.asarray(loss + self.penalty(norms, total))
+
+    def penalty(self, norms: Array, total: Array) -> Array:
+        """Return the penalty of several blocks, shape (n_blocks, K); arguments as in `value`."""
         squares = np.add.reduce(norms[..., 0], axis=1)
-        return np.asarray(loss + (0.5 * self.alpha[:, np.newaxis] * squares / total)[..., 0])
+        return np.asarray((0.5 * self.alpha[:, np.newaxis] * squares / total)[..., 0])
 
     def values(
         self,
@@ -203,17 +209,15 @@ class Objective:
         reported : bool, default=False
             As in `value`.
         """
-        z = self.network.output(self.network.layout.view(theta).layers, X)
-        total = y.shape[0] if weights is None else weights.sum()
+        parameters = self.network.layout.view(theta)
+        z = self.network.output(parameters.layers, X)
+        total, norms = block_weight(y, weights), self.empty_norms(1, n_networks=len(theta))
+        self.squared_norms(parameters, out=norms[0])
         if cost is not None:
-            mean = cost(theta, z)
-        else:
-            losses = weighted(self.loss.value(z, np.broadcast_to(y, (len(z), *y.shape))), weights)
-            mean = np.add.reduce(losses, axis=(1, 2)) / total
-            mean = mean / (self.loss.reported_divisor(y.shape[1]) if reported else 1)
-        penalised = theta[:, : self.network.layout.n_penalised]
-        squares = np.einsum("lp,lp->l", penalised, penalised)
-        return np.asarray(mean + 0.5 * self.alpha * squares / total)
+            return np.asarray(cost(theta, z) + self.penalty(norms, total)[0])
+        losses = weighted(self.loss.value(z, np.broadcast_to(y, (len(z), *y.shape))), weights)
+        sums = np.add.reduce(losses, axis=-2)[np.newaxis]
+        return np.asarray(self.value(sums, norms, total, reported=reported)[0])
 
     def _traces_for(self, x: Block, like: Array) -> list[Trace]:
         n_networks, n = x.shape[:2]
@@ -223,7 +227,7 @@ class Objective:
             self._traces[n_networks, n] = traces
         return traces
 
-    def _penalise_and_divide(self, parameters: Parameters, total: Array, out: Parameters) -> None:
+    def _penalize_and_divide(self, parameters: Parameters, total: Array, out: Parameters) -> None:
         """Turn the sum of gradients in ``out`` into dE/d theta, block by block while in the cache."""
         for theta, gradient, (rows, strengths, decay) in zip(
             parameters.blocks, out.blocks, self._penalty, strict=True
@@ -237,7 +241,7 @@ class Objective:
         """The networks of each block of parameters, alpha or 0 for each parameter, and a buffer."""
         layout = self.network.layout
         strengths = np.zeros_like(self.alpha, shape=(len(self.alpha), layout.n_parameters))
-        strengths[:, : layout.n_penalised] = self.alpha[:, np.newaxis]
+        strengths[:, : layout.n_penalized] = self.alpha[:, np.newaxis]
         blocks = cache_blocks(*strengths.shape)
         buffer, penalty = np.empty_like(strengths[blocks[0]]).ravel(), []  # the first is the largest
         for block in blocks:

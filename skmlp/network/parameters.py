@@ -1,6 +1,6 @@
 """The flat parameter buffer and its views.
 
-``theta`` is one C-contiguous array of shape (K, P). Each row holds first all that is penalised (the
+``theta`` is one C-contiguous array of shape (K, P). Each row holds first all that is penalized (the
 weight matrices), then the rest (biases), so that an optimizer step is a handful of calls on the whole
 buffer, the penalty is one slice, and a snapshot is one copy.
 """
@@ -23,10 +23,36 @@ Measured: 16k to 64k elements keep five float32 arrays in the second-level cache
 
 @dataclass(frozen=True)
 class ParameterSpec:
-    """One parameter array of a layer: its shape in one network, and whether it is penalised."""
+    """One array of a layer: what it is, and where a fitted estimator shows it.
 
+    Parameters
+    ----------
+    name : str
+        Such as "weights" or "biases".
+    shape : tuple of int
+        Its shape in one network. The layer sees a vector (q,) as a row (1, q), which broadcasts over the
+        rows of a block as it is.
+    attribute : str
+        The fitted attribute that shows it. Arrays of one layer under one attribute are shown as a list.
+    penalized : bool, default=False
+        Whether the L2 penalty counts it.
+    constant : float, default=None
+        The value of all elements of an array that is shown, but neither stored nor learned.
+    learned : bool, default=True
+        Whether it follows a gradient. Running statistics do not.
+    """
+
+    name: str
     shape: tuple[int, ...]
-    penalised: bool
+    attribute: str
+    penalized: bool = False
+    constant: float | None = None
+    learned: bool = True
+
+    @property
+    def shape_in_layer(self) -> tuple[int, ...]:
+        """The shape in which the layer sees the array of one network."""
+        return (1, *self.shape) if len(self.shape) == 1 else self.shape
 
 
 @dataclass(frozen=True)
@@ -36,16 +62,17 @@ class Parameters:
     Attributes
     ----------
     flat : array of shape (K, P)
-    layers : one list per layer of views of shape ``(K, *shape)``
-    penalised : list of (row, column) views of shape (K, 1, size) and (K, size, 1)
-        One pair per penalised array; row @ column is its squared norm.
+    layers : one list per layer of views of shape (K, 1, q) of vectors, ``(K, *shape)`` of others
+        In the order of the layer's specs; constants have none.
+    penalized : list of (row, column) views of shape (K, 1, size) and (K, size, 1)
+        One pair per penalized array; row @ column is its squared norm.
     blocks : list of views of shape (k, width)
         All of it in `cache_blocks`.
     """
 
     flat: Array
     layers: list[list[Array]]
-    penalised: list[tuple[Array, Array]]
+    penalized: list[tuple[Array, Array]]
     blocks: list[Array]
 
 
@@ -59,26 +86,33 @@ class Layout:
 
     def __init__(self, specs: Sequence[Sequence[ParameterSpec]]) -> None:
         self.specs = [list(layer) for layer in specs]
-        penalised = [spec for layer in self.specs for spec in layer if spec.penalised]
-        others = [spec for layer in self.specs for spec in layer if not spec.penalised]
-        self.n_penalised = sum(prod(spec.shape) for spec in penalised)
-        self.n_parameters = self.n_penalised + sum(prod(spec.shape) for spec in others)
+        stored = [[spec for spec in layer if spec.constant is None] for layer in self.specs]
+        sizes = [(spec.penalized, prod(spec.shape)) for layer in stored for spec in layer]
+        self.n_parameters = sum(size for _, size in sizes)
+        self.n_penalized = sum(size for penalized, size in sizes if penalized)
+        next_start = {True: 0, False: self.n_penalized}
+        self._places: list[list[tuple[slice, tuple[int, ...], bool]]] = []
+        for layer in stored:
+            places = []
+            for spec in layer:
+                start = next_start[spec.penalized]
+                stop = next_start[spec.penalized] = start + prod(spec.shape)
+                places.append((slice(start, stop), spec.shape_in_layer, spec.penalized))
+            self._places.append(places)
 
     def view(self, flat: Array) -> Parameters:
         """Return ``flat`` of shape (K, P) together with its views."""
-        next_start = {True: 0, False: self.n_penalised}
-        layers, penalised = [], []
-        for layer in self.specs:
-            views = []
-            for spec in layer:
-                start = next_start[spec.penalised]
-                stop = next_start[spec.penalised] = start + prod(spec.shape)
-                columns = flat[:, start:stop]
-                views.append(columns.reshape(-1, *spec.shape))
-                if spec.penalised:
-                    penalised.append((columns[:, np.newaxis, :], columns[:, :, np.newaxis]))
-            layers.append(views)
-        return Parameters(flat, layers, penalised, [flat[block] for block in cache_blocks(*flat.shape)])
+        layers = [
+            [flat[:, columns].reshape(-1, *shape) for columns, shape, _ in places]
+            for places in self._places
+        ]
+        penalized = [
+            (flat[:, np.newaxis, columns], flat[:, columns, np.newaxis])
+            for places in self._places
+            for columns, _, is_penalized in places
+            if is_penalized
+        ]
+        return Parameters(flat, layers, penalized, [flat[block] for block in cache_blocks(*flat.shape)])
 
 
 def cache_blocks(n_networks: int, n_columns: int) -> list[tuple[slice, slice]]:

@@ -1,4 +1,4 @@
-"""Batches: which rows each network sees in which order, and gathering them."""
+"""Batches: the rows of each step, gathered in the order of each network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from skmlp.network.arrays import Array, Block, SparseBlock
 from skmlp.network.objective import block_weight
 
 GATHER_BYTES = 262_144
-"""Rows are gathered as many batches at a time as fit this: small batches share one gather."""
+"""Batches are gathered together as long as they fit into this: small ones share one call."""
 
 
 class Batch(NamedTuple):
@@ -59,11 +59,19 @@ class Chunk:
         return sums
 
 
-class Batches:
-    """The rows of a training set in blocks of ``batch_size``, in an order of each network's own.
+def initial_order(rows: Sequence[Array]) -> Array:
+    """Return the ``rows`` of K networks as one array (K, n): shorter ones are padded with their first."""
+    order = np.empty((len(rows), max(map(len, rows))), dtype=np.intp)
+    for padded, own in zip(order, rows, strict=True):
+        padded[: len(own)], padded[len(own) :] = own, own[0]
+    return order
 
-    Networks may have different rows, and different numbers of them if that leaves the number of
-    batches alike: the last batch is padded with rows of weight zero.
+
+class Batches:
+    """The samples of a training set in blocks of ``batch_size``, in each network's own order.
+
+    Networks may have different samples, and different numbers of them if their numbers of batches are
+    the same: the last batch is padded with rows of weight zero.
 
     Parameters
     ----------
@@ -71,8 +79,8 @@ class Batches:
         Shared by all networks; its dtype is that of the batches.
     y : array of shape (n_samples, n_outputs), of the same dtype
     sample_weight : array of shape (n_samples,), or None
-    rows : sequence of K index arrays
-        The rows that each network is trained on.
+    n_rows : array of shape (K,)
+        How many samples each network is trained on.
     batch_size : int
     n_scores : int, default=n_outputs
         Raw scores per row.
@@ -83,53 +91,55 @@ class Batches:
         X: Any,
         y: Array,
         sample_weight: Array | None,
-        rows: Sequence[Array],
+        n_rows: Array,
         batch_size: int,
         n_scores: int | None = None,
     ) -> None:
         self.X, self.y, self.sample_weight = X, y, sample_weight
         self.batch_size = batch_size
         self.n_scores = n_scores or y.shape[1]
-        self.n_rows = np.array([len(r) for r in rows])
-        starts = np.arange(0, self.n_rows.max(), batch_size)
-        self.counts = np.clip(self.n_rows - starts[:, np.newaxis], 0, batch_size)
+        self.n_rows = n_rows
+        self._longest = int(n_rows.max())
+        starts = np.arange(0, self._longest, batch_size)
+        self.counts = np.clip(n_rows - starts[:, np.newaxis], 0, batch_size)
         """Rows of each batch and network, shape (n_batches, K)."""
         if (self.counts == 0).any():
             raise ValueError(
                 f"The networks of a stack need the same number of batches; with batch_size="
-                f"{batch_size}, {self.n_rows.tolist()} rows give different ones."
+                f"{batch_size}, {n_rows.tolist()} rows give different ones."
             )
-        self.order = np.zeros((len(rows), self.n_rows.max()), dtype=np.intp)
-        for order, r in zip(self.order, rows, strict=True):
-            order[: len(r)], order[len(r) :] = r, r[0]  # padded with a row of its own
-        self._is_row = np.arange(self.n_rows.max()) < self.n_rows[:, np.newaxis]
+        self._is_row = np.arange(self._longest) < n_rows[:, np.newaxis]
         self._weighted = sample_weight is not None or not self._is_row.all()
         self._allocate()
 
     def keep(self, networks: Array) -> Batches:
         """Return the batches of some of the networks, given as a boolean mask over K."""
-        rows = [order[:n] for order, n in zip(self.order[networks], self.n_rows[networks], strict=True)]
-        return Batches(self.X, self.y, self.sample_weight, rows, self.batch_size, self.n_scores)
+        n_rows = self.n_rows[networks]
+        return Batches(self.X, self.y, self.sample_weight, n_rows, self.batch_size, self.n_scores)
 
-    def shuffle(self, random_states: Sequence[np.random.RandomState]) -> None:
-        """Shuffle the present order of each network by its own random stream."""
-        for order, n, random_state in zip(self.order, self.n_rows, random_states, strict=True):
+    def shuffle(self, order: Array, random_states: Sequence[np.random.RandomState]) -> None:
+        """Shuffle the ``order`` (K, n) of each network's rows in place, each by its own random stream."""
+        for rows, n, random_state in zip(order, self.n_rows, random_states, strict=True):
             permutation = np.arange(n)
             random_state.shuffle(permutation)
-            order[:n] = order[permutation]
+            rows[:n] = rows[permutation]
 
-    def __iter__(self) -> Iterator[Chunk]:
-        """Yield the batches of an epoch, some at a time; the next ones overwrite them."""
-        for start in range(0, self.order.shape[1], self._chunk):
-            index = self.order[:, start : start + self._chunk]
-            yield self._gather(index, self._is_row[:, start : start + self._chunk])
+    def gather(self, order: Array) -> Iterator[Chunk]:
+        """Yield the batches of an epoch in this ``order``, several at a time; the next overwrite them.
+
+        ``order`` (K, n) holds indices of samples, for each network at least as many as it has rows; those
+        beyond them are padding, see `initial_order`.
+        """
+        for start in range(0, self._longest, self._chunk):
+            columns = slice(start, min(start + self._chunk, self._longest))
+            yield self._gather(order[:, columns], self._is_row[:, columns])
 
     def _allocate(self) -> None:
-        n_networks = len(self.order)
+        n_networks = len(self.n_rows)
         batch_bytes = n_networks * self.batch_size * self.X.shape[1] * self.X.dtype.itemsize
         self._sparse = not isinstance(self.X, np.ndarray)
         batches_per_chunk = 1 if self._sparse else max(1, GATHER_BYTES // max(1, batch_bytes))
-        self._chunk = min(batches_per_chunk * self.batch_size, self.order.shape[1])
+        self._chunk = min(batches_per_chunk * self.batch_size, self._longest)
         shape = (n_networks, self._chunk)
         self._y = np.empty_like(self.y, shape=(*shape, self.y.shape[1]))
         self._scores = np.empty_like(self.y, shape=(*shape, self.n_scores))

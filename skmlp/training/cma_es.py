@@ -15,7 +15,7 @@ import numpy as np
 from skmlp.network.arrays import Array
 
 FULL_COVARIANCE = 500
-"""Up to this many parameters the covariance of each pair is learnt, above it only the variances."""
+"""Up to this many parameters the covariance of each pair is learned, above it only the variances."""
 
 MAX_CONDITION = 1e14
 """A run ends when C is worse conditioned than this [appendix B.3, ConditionCov]."""
@@ -61,7 +61,7 @@ class Constants:
         c_c = (4 + mu_eff / n) / (n + 4 + 2 * mu_eff / n)  # (56)
         c_1 = 2 / ((n + 1.3) ** 2 + mu_eff)  # (57)
         c_mu = 2 * (1 / 4 + mu_eff + 1 / mu_eff - 2) / ((n + 2) ** 2 + mu_eff)  # (58)
-        if n > FULL_COVARIANCE:  # n variances are learnt faster than n^2 covariances [Ros & Hansen 2008]
+        if n > FULL_COVARIANCE:  # n variances are learned faster than n^2 covariances [Ros & Hansen 2008]
             c_1, c_mu = (min(1, rate * (n + 2) / 3) for rate in (c_1, c_mu))
         c_mu = min(1 - c_1, c_mu)  # (58)
         alpha = min(
@@ -156,7 +156,7 @@ class _Variances:
         return True
 
 
-class Evolution:
+class EvolutionRun:
     """One run of CMA-ES: `ask` for candidates and `tell` their values until it has `ended`.
 
     Parameters
@@ -168,7 +168,7 @@ class Evolution:
     population_size : int
         Candidates per generation, at least 2.
     tol : float
-        TolFun, see `train_evolution`.
+        TolFun, see `EvolutionStrategy`.
     random_state : numpy.random.RandomState
 
     Attributes

@@ -2,109 +2,83 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy.optimize import minimize
 
 from skmlp.network.arrays import Array, Block, SparseBlock
-from skmlp.network.objective import Objective
-from skmlp.training.one_by_one import Descent, Samples, descend
-from skmlp.training.result import Monitor, TrainingResult
+from skmlp.training.full_batch import Needs, Run, Solver
 from skmlp.training.stopping import StopReason
 
 
-def train_lbfgs(
-    objective: Objective,
-    theta: Array,
-    X: Any,
-    y: Array,
-    sample_weight: Array | None,
-    *,
-    max_iter: int,
-    max_fun: int,
-    tol: Array,
-    monitor: Monitor | None = None,
-) -> TrainingResult:
-    """Train each of K networks to convergence, one after the other.
+@dataclass(frozen=True)
+class LBFGS(Solver):
+    """Quasi-Newton steps from the latest gradients, by scipy [Liu & Nocedal 1989].
 
-    Parameters
-    ----------
-    objective : Objective
-    theta : array of shape (K, P)
-        Where each network starts.
-    X : array or sparse matrix of shape (n_samples, n_features)
-    y : array of shape (n_samples, n_outputs)
-    sample_weight : array of shape (n_samples,), or None
-    max_iter, max_fun : int
-        Most iterations, and most evaluations of the objective.
-    tol : array of shape (K,)
-        Training has converged when no element of the gradient is larger.
-    monitor : Monitor, default=None
-        Is told of each iteration and can stop training.
+    Training has converged when no element of the gradient is larger than ``tol``.
     """
-    return descend(
-        LBFGS,
-        objective,
-        theta,
-        Samples(X, y, sample_weight),
-        max_iter=max_iter,
-        max_fun=max_fun,
-        tol=tol,
-        monitor=monitor,
-    )
 
+    name: ClassVar[str] = "lbfgs"
+    needs: ClassVar[Needs] = "gradient"
 
-class LBFGS(Descent):
-    """One network's descent by scipy."""
-
-    def minimize(self) -> StopReason:
-        X, y, weights = self.samples
-        block: Block = X[np.newaxis] if isinstance(X, np.ndarray) else SparseBlock([X])
-        self._block = block, y[np.newaxis], None if weights is None else weights[np.newaxis]
-        layout = self.objective.network.layout
-        self._parameters = layout.view(self.theta[np.newaxis].copy())
-        self._gradient = layout.view(np.empty_like(self.theta)[np.newaxis])
-        self._begun = -1
-        options = {
-            "maxfun": self.max_fun,
-            "maxiter": self.max_iter,
-            "gtol": self.tol,
-            "ftol": self.ftol,
-        }
-        found = minimize(
-            self._value_and_gradient,
-            self.theta.astype(float),
-            method="L-BFGS-B",
-            jac=True,
-            callback=self._end_of_iteration,
-            options=options,
-        )
-        self.theta[...], self.loss = found.x, float(found.fun)
-        self.message = str(found.message)
-        return self._reason(found)
-
-    def _reason(self, found: Any) -> StopReason:
+    def minimize(self, run: Run) -> StopReason:
+        descent = _Descent(run)
+        options = {"maxfun": run.max_fun, "maxiter": run.max_iter, "gtol": run.tol, "ftol": run.ftol}
+        try:
+            found = minimize(
+                descent.value_and_gradient,
+                run.theta.astype(float),
+                method="L-BFGS-B",
+                jac=True,
+                callback=descent.end_iteration,
+                options=options,
+            )
+        except _StopTrainingError:
+            return StopReason.CALLBACK
+        run.theta[...], run.loss, run.message = found.x, float(found.fun), str(found.message)
         if not (np.isfinite(found.fun) and np.isfinite(found.x).all()):
             return StopReason.DIVERGED
         if found.status == 0:
             return StopReason.CONVERGED
-        return StopReason.MAX_ITER if found.nit >= self.max_iter else StopReason.FAILED
+        return StopReason.MAX_ITER if found.nit >= run.max_iter else StopReason.FAILED
 
-    def _value_and_gradient(self, theta: Array) -> tuple[float, Array]:
-        if self._begun < len(self.losses):  # the first evaluation of an iteration
-            self._begun = len(self.losses)
-            self.begin_iteration()
+
+class _StopTrainingError(Exception):
+    """Leaves scipy's loop: older versions of scipy know no other way out."""
+
+
+class _Descent:
+    """What scipy calls, on one network."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        X, y, weights = run.samples
+        block: Block = X[np.newaxis] if isinstance(X, np.ndarray) else SparseBlock([X])
+        self._block = block, y[np.newaxis], None if weights is None else weights[np.newaxis]
+        layout = run.objective.network.layout
+        self._parameters = layout.view(run.theta[np.newaxis].copy())
+        self._gradient = layout.view(np.empty_like(run.theta)[np.newaxis])
+        self._begun = -1
+        self._latest: tuple[Array, float] = np.empty(0), np.inf  # theta and the value there
+
+    def value_and_gradient(self, theta: Array) -> tuple[float, Array]:
+        if self._begun < len(self.run.losses):  # the first evaluation of an iteration
+            self._begun = len(self.run.losses)
+            self.run.begin_iteration()
         self._parameters.flat[0] = theta
-        value = self.objective.value_and_gradient(
-            self._parameters, *self._block, self._gradient, reported=True
+        x, y, weights = self._block
+        values = self.run.objective.value_and_gradient(
+            self._parameters, x, y, weights, self._gradient, reported=True
         )
-        self._last_theta, self._last_value = theta.copy(), float(value[0])
-        return self._last_value, self._gradient.flat[0].astype(float)
+        self._latest = theta.copy(), float(values[0])
+        return self._latest[1], self._gradient.flat[0].astype(float)
 
-    def _end_of_iteration(self, theta: Array) -> None:
-        self.theta[...] = theta
-        value = self._last_value
-        if not np.array_equal(theta, self._last_theta):
-            value, _ = self._value_and_gradient(theta)
-        self.end_iteration(value)
+    def end_iteration(self, theta: Array) -> None:
+        self.run.theta[...] = theta
+        latest_theta, value = self._latest
+        if not np.array_equal(theta, latest_theta):
+            value, _ = self.value_and_gradient(theta)
+        if self.run.end_iteration(value):
+            raise _StopTrainingError

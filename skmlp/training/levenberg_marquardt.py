@@ -2,116 +2,111 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from skmlp.network.arrays import Array
+from skmlp.network.hyperparameters import check_field, within
 from skmlp.network.objective import Objective
-from skmlp.training.one_by_one import Descent, Samples, descend
-from skmlp.training.result import Monitor, TrainingResult
+from skmlp.training.full_batch import Needs, Run, Solver
 from skmlp.training.stopping import StopReason
 
 JACOBIAN_ELEMENTS = 2**20
-"""The Jacobian is computed for as many rows at a time as have about this many elements."""
+"""The Jacobian is computed in blocks of rows with about this many elements."""
 
 MEMORY_LIMIT = 2**30
-"""Most bytes that the normal equations of one network may take."""
+"""Maximum number of bytes that the normal equations of one network may take."""
 
-FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 1.0, 1e-20, 1e10
+FIRST_DAMPING, LOWEST_DAMPING, HIGHEST_DAMPING = 1.0, 1e-20, 1e10
 """Of the damping, in units of the largest diagonal element of the first matrix."""
 
-RAISE, LOWER = 2.0, 5.0
-"""A step that fails multiplies the damping, one that succeeds divides it. To raise it by less than it is
-lowered ends in lower minima than the factor of 10 for both."""
 
-
-def train_levenberg_marquardt(
-    objective: Objective,
-    theta: Array,
-    X: Any,
-    y: Array,
-    sample_weight: Array | None,
-    *,
-    max_iter: int,
-    max_fun: int,
-    tol: Array,
-    monitor: Monitor | None = None,
-) -> TrainingResult:
-    """Train each of K networks to convergence, one after the other; the loss is the squared error.
-
-    The parameters are those of `train_lbfgs`; ``max_fun`` counts the steps that are tried.
-
-    Raises
-    ------
-    ValueError
-        If the normal equations need more than `MEMORY_LIMIT` bytes.
-    """
-    check_memory(theta.shape[1])
-    return descend(
-        LevenbergMarquardt,
-        objective,
-        theta,
-        Samples(X, y, sample_weight),
-        max_iter=max_iter,
-        max_fun=max_fun,
-        tol=tol,
-        monitor=monitor,
-    )
-
-
-def check_memory(n_parameters: int) -> None:
-    """Raise an error if the normal equations of so many parameters are too large."""
-    needed = 2 * 8 * n_parameters**2  # the matrix, and the factor of the damped one
-    if needed > MEMORY_LIMIT:
-        raise ValueError(
-            f"solver='lm' solves equations in all {n_parameters} parameters at once, which takes"
-            f" {needed / 2**30:.1f} GiB of memory, more than the limit of {MEMORY_LIMIT / 2**30:.1f} GiB."
-            " Choose solver='lbfgs' or 'adam', or make hidden_layer_sizes smaller."
-        )
-
-
-class LevenbergMarquardt(Descent):
-    """One network's descent.
+@dataclass(frozen=True)
+class LevenbergMarquardt(Solver):
+    """Least squares by damped normal equations [Marquardt 1963; Hagan & Menhaj 1994; docs, eq. (58)].
 
     With residuals e = z - y and their Jacobian J, a step solves (J' J + alpha I + damping I) step =
-    -(J' e + alpha theta) [docs, eq. (58)]. With little damping it is that of Gauss and Newton, with much a
-    short one down the gradient.
+    -(J' e + alpha theta). With little damping it is that of Gauss and Newton, with much a short one down
+    the gradient. Training has converged when no element of the gradient is larger than ``tol``; ``max_fun``
+    counts the steps that are tried.
+
+    Parameters
+    ----------
+    raised : float > 1, default=2.0
+        A step that fails multiplies the damping by this factor.
+    lower : float > 1, default=5.0
+        A step that succeeds divides the damping by this factor. If it is larger than ``raised``, training
+        ends in lower minima than with a factor of 10 for both.
     """
 
-    def minimize(self) -> StopReason:
+    name: ClassVar[str] = "lm"
+    needs: ClassVar[Needs] = "residuals"
+    raised: float = 2.0
+    lower: float = 5.0
+
+    def __post_init__(self) -> None:
+        for name in ("raised", "lower"):
+            is_factor = within(getattr(self, name), 1, math.inf, open_low=True)
+            check_field(self, name, is_factor, "greater than 1 and finite")
+
+    def check(self, n_parameters: int) -> None:
+        """Raise an error if the normal equations of this many parameters are too large."""
+        needed = 2 * 8 * n_parameters**2  # the matrix, and the factor of the damped one
+        if needed > MEMORY_LIMIT:
+            raise ValueError(
+                f"solver='lm' solves equations in all {n_parameters} parameters at once, which takes"
+                f" {needed / 2**30:.1f} GiB of memory, more than the limit of {MEMORY_LIMIT / 2**30:.1f}"
+                " GiB. Choose solver='lbfgs' or 'adam', or make hidden_layer_sizes smaller."
+            )
+
+    def minimize(self, run: Run) -> StopReason:
+        return _Descent(self, run).minimize()
+
+
+class _Descent:
+    """One network's descent: its damping, and the value that the next step must lower."""
+
+    def __init__(self, solver: LevenbergMarquardt, run: Run) -> None:
+        self.solver, self.run = solver, run
         self.damping, self.unit, self.n_tried = FIRST_DAMPING, 0.0, 0
-        self.value = self._value(self.theta)
+        self.value = self.value_at(run.theta)
+
+    def minimize(self) -> StopReason:
+        run = self.run
         while np.isfinite(self.value):
-            matrix, gradient = normal_equations(self.objective, self.theta, *self.samples)
-            if np.abs(gradient).max() <= self.tol:
+            matrix, gradient = normal_equations(run.objective, run.theta, *run.samples)
+            if np.abs(gradient).max() <= run.tol:
                 return self._end(StopReason.CONVERGED, "no element of the gradient is larger than tol")
-            if len(self.losses) == self.max_iter:
-                return self._end(StopReason.MAX_ITER, f"max_iter={self.max_iter} iterations reached")
+            if len(run.losses) == run.max_iter:
+                return self._end(StopReason.MAX_ITER, f"max_iter={run.max_iter} iterations reached")
             before = self.value
-            self.begin_iteration()
+            run.begin_iteration()
             if not self._descend(matrix, gradient):
-                if self.n_tried >= self.max_fun:
-                    return self._end(StopReason.FAILED, f"max_fun={self.max_fun} evaluations reached")
+                if self.n_tried >= run.max_fun:
+                    return self._end(StopReason.FAILED, f"max_fun={run.max_fun} evaluations reached")
                 return self._end(StopReason.CONVERGED, "no step lowers the loss")
-            self.end_iteration(self._value(self.theta, reported=True))
-            if before - self.value <= self.ftol * before:
-                return self._end(StopReason.CONVERGED, "the loss falls no more")
+            if run.end_iteration(self.value_at(run.theta, reported=True)):
+                return StopReason.CALLBACK
+            if before - self.value <= run.ftol * before:
+                return self._end(StopReason.CONVERGED, "the loss no longer falls")
         return StopReason.DIVERGED
 
     def _end(self, reason: StopReason, message: str) -> StopReason:
-        self.message = message
-        self.loss = self._value(self.theta, reported=True)
+        self.run.message = message
+        self.run.loss = self.value_at(self.run.theta, reported=True)
         return reason
 
-    def _value(self, theta: Array, *, reported: bool = False) -> float:
-        return float(self.objective.values(theta[np.newaxis], *self.samples, reported=reported)[0])
+    def value_at(self, theta: Array, *, reported: bool = False) -> float:
+        return float(self.run.values(theta[np.newaxis], reported=reported)[0])
 
     def _descend(self, matrix: Array, gradient: Array) -> bool:
         """Raise the damping until a step lowers the loss, and take it; return whether there is one."""
         self.unit = self.unit or float(np.diagonal(matrix).max())
-        while self.damping <= MOST_DAMPING and self.n_tried < self.max_fun:
+        while self.damping <= HIGHEST_DAMPING and self.n_tried < self.run.max_fun:
             self.n_tried += 1
             damped = matrix.copy()
             np.einsum("ii->i", damped)[...] += self.damping * self.unit
@@ -120,13 +115,13 @@ class LevenbergMarquardt(Descent):
             except LinAlgError:  # not positive definite, by rounding
                 value = np.inf
             else:
-                theta = (self.theta - step).astype(self.theta.dtype)
-                value = self._value(theta)
+                theta = (self.run.theta - step).astype(self.run.theta.dtype)
+                value = self.value_at(theta)
             if value < self.value:
-                self.theta, self.value = theta, value
-                self.damping = max(self.damping / LOWER, LEAST_DAMPING)
+                self.run.theta, self.value = theta, value
+                self.damping = max(self.damping / self.solver.lower, LOWEST_DAMPING)
                 return True
-            self.damping *= RAISE
+            self.damping *= self.solver.raised
         return False
 
 
@@ -135,8 +130,8 @@ def normal_equations(
 ) -> tuple[Array, Array]:
     """Return the approximate Hessian (J' J + alpha I) / W, shape (P, P), and the gradient, shape (P,).
 
-    Every row is a network of its own here: what back-propagation sums up within a network, it keeps
-    apart between networks, and so writes one row of J for each.
+    Every row is a network of its own here: backpropagation sums over the rows of a network and
+    keeps networks apart, and so writes one row of J for each.
     """
     network, n_parameters = objective.network, len(theta)
     matrix, gradient = np.zeros((n_parameters, n_parameters)), np.zeros(n_parameters)
@@ -154,11 +149,11 @@ def normal_equations(
             seed = traces[-1].delta
             seed[...] = 0
             seed[:, 0, output] = 1 if roots is None else roots
-            network.backward(parameters, x[:, np.newaxis], traces, jacobian)
+            network.backward(parameters, traces, jacobian)
             matrix += jacobian.flat.T @ jacobian.flat
             gradient += (residuals if roots is None else residuals * roots) @ jacobian.flat
-    alpha, n_penalised = float(objective.alpha[0]), network.layout.n_penalised
-    np.einsum("ii->i", matrix)[:n_penalised] += alpha
-    gradient[:n_penalised] += alpha * theta[:n_penalised]
+    alpha, n_penalized = float(objective.alpha[0]), network.layout.n_penalized
+    np.einsum("ii->i", matrix)[:n_penalized] += alpha
+    gradient[:n_penalized] += alpha * theta[:n_penalized]
     total = len(y) if sample_weight is None else sample_weight.sum()
     return matrix / total, gradient / total

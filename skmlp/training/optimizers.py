@@ -1,12 +1,13 @@
 """Optimizers: each turns a gradient into a step.
 
 An update is elementwise, so it runs on any block of the flat buffer. Blocks that fit the cache, with
-a handful of in-place calls on each, are as fast as a compiled fused loop; the gradient has served its
-purpose by then and is used as scratch.
+a handful of in-place calls on each, are as fast as a compiled fused loop. The gradient is not needed
+any more after an update, which may overwrite it.
 """
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,29 +16,57 @@ from typing import Any, ClassVar
 import numpy as np
 
 from skmlp.network.arrays import Array
-from skmlp.network.hyperparameters import PerNetwork
+from skmlp.network.hyperparameters import PerNetwork, check_field, check_positive, per_network, within
 
 
 @dataclass(frozen=True)
 class Optimizer(ABC):
     """How a gradient moves the parameters.
 
-    The fields are numbers, or columns of shape (K, 1) where the networks of a stack differ.
+    A user gives numbers for the fields; the solver makes them columns of shape (K, 1), one row per network.
     """
 
     name: ClassVar[str]
     n_moments: ClassVar[int]
     """How many arrays of the shape of theta are remembered between steps; they start at zero."""
+    n_scratch: ClassVar[int] = 0
+    """How many arrays of the shape of its block an update can use as it likes."""
 
     @abstractmethod
-    def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
-        """Return all numbers (or columns) that `update` needs in step ``t`` = 1, 2, ..., in float64."""
+    def constants(self, rate: Array, t: Array) -> tuple[PerNetwork, ...]:
+        """Return what `update` needs in the steps ``t``, in float64.
+
+        Parameters
+        ----------
+        rate, t : arrays of shape (n_steps, K, 1)
+            Learning rates, and the numbers of the steps: 1, 2, ...
+
+        Returns
+        -------
+        tuple of arrays of shape (n_steps, K, 1), or (K, 1) if all steps have the same
+        """
 
     @abstractmethod
     def update(
-        self, theta: Array, gradient: Array, moments: tuple[Array, ...], constants: tuple[Any, ...]
+        self, theta: Array, gradient: Array, moments: tuple[Array, ...], constants: tuple[Array, ...]
     ) -> None:
-        """Move ``theta`` and ``moments`` by one step; ``gradient`` is overwritten."""
+        """Move ``theta`` and ``moments`` by one step; ``gradient`` is overwritten.
+
+        Parameters
+        ----------
+        theta, gradient : arrays of shape (k, p)
+        moments : tuple of n_moments + n_scratch arrays of shape (k, p)
+            What is remembered between steps, and behind it the arrays to be used as scratch.
+        constants : tuple of arrays of shape (k, 1) or ()
+            Those of this step, in the dtype of ``theta``.
+        """
+
+
+def check_decay(optimizer: Any, *names: str) -> None:
+    """Raise an error unless the decay rates of these ``names`` lie in [0, 1), and epsilon is positive."""
+    for name in names:
+        check_field(optimizer, name, within(getattr(optimizer, name), 0, 1), "in [0, 1)")
+    check_positive(optimizer, "epsilon")
 
 
 @dataclass(frozen=True)
@@ -55,14 +84,18 @@ class SGD(Optimizer):
 
     name: ClassVar[str] = "sgd"
     n_moments: ClassVar[int] = 1
-    momentum: PerNetwork = 0.9
+    momentum: PerNetwork = per_network(0.9)
     nesterov: bool = True
 
-    def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
+    def __post_init__(self) -> None:
+        is_share = np.greater_equal(self.momentum, 0) & np.less_equal(self.momentum, 1)
+        check_field(self, "momentum", is_share, "in [0, 1]")
+
+    def constants(self, rate: Array, t: Array) -> tuple[PerNetwork, ...]:
         return rate, self.momentum
 
     def update(
-        self, theta: Array, gradient: Array, moments: tuple[Array, ...], constants: tuple[Any, ...]
+        self, theta: Array, gradient: Array, moments: tuple[Array, ...], constants: tuple[Array, ...]
     ) -> None:
         (velocity,) = moments
         rate, momentum = constants
@@ -79,8 +112,9 @@ class SGD(Optimizer):
 
 @dataclass(frozen=True)
 class Adam(Optimizer):
-    """Adam [Kingma & Ba 2015, algorithm 1; docs, eq. (19) to (21)].
+    """Mean of the gradient over the root of its mean square [Kingma & Ba 2015; docs, eq. (19) to (21)].
 
+    Algorithm 1 of the paper:
     m <- beta_1 m + (1 - beta_1) g;  v <- beta_2 v + (1 - beta_2) g^2;
     theta <- theta - rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)
 
@@ -97,18 +131,21 @@ class Adam(Optimizer):
 
     name: ClassVar[str] = "adam"
     n_moments: ClassVar[int] = 2
-    beta_1: PerNetwork = 0.9
-    beta_2: PerNetwork = 0.999
-    epsilon: PerNetwork = 1e-8
+    beta_1: PerNetwork = per_network(0.9)
+    beta_2: PerNetwork = per_network(0.999)
+    epsilon: PerNetwork = per_network(1e-8)
 
-    def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
-        scale = (1 - self.beta_2) ** 0.5
-        correction = (1 - self.beta_2**t) ** 0.5 / (1 - self.beta_1**t)
-        step = rate * correction * (1 - self.beta_1) / scale
+    def __post_init__(self) -> None:
+        check_decay(self, "beta_1", "beta_2")
+
+    def constants(self, rate: Array, t: Array) -> tuple[PerNetwork, ...]:
+        scale = np.sqrt(1 - self.beta_2)
+        correction = np.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        step = rate * correction * ((1 - self.beta_1) / scale)
         return step, self.epsilon / scale, self.beta_1, self.beta_2
 
     def update(
-        self, theta: Array, gradient: Array, moments: tuple[Array, ...], constants: tuple[Any, ...]
+        self, theta: Array, gradient: Array, moments: tuple[Array, ...], constants: tuple[Array, ...]
     ) -> None:
         m, v = moments
         step, epsilon, beta_1, beta_2 = constants
@@ -144,33 +181,44 @@ class NAdam(Optimizer):
 
     name: ClassVar[str] = "nadam"
     n_moments: ClassVar[int] = 2
-    beta_1: PerNetwork = 0.9
-    beta_2: PerNetwork = 0.999
-    epsilon: PerNetwork = 1e-8
+    n_scratch: ClassVar[int] = 1
+    beta_1: PerNetwork = per_network(0.9)
+    beta_2: PerNetwork = per_network(0.999)
+    epsilon: PerNetwork = per_network(1e-8)
     momentum_decay: float = 0.004
 
-    def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
-        rise, product = _nadam_factors(self.momentum_decay, 1 << int(np.max(t) + 1).bit_length())
-        present = self.beta_1**t * product[t]  # M_t
-        following = self.beta_1 ** (t + 1) * product[t + 1]
-        correction, scale = (1 - self.beta_2**t) ** 0.5, (1 - self.beta_2) ** 0.5
-        along = rate * correction * self.beta_1 * rise[t + 1] / (1 - following) * (1 - self.beta_1)
-        ahead = rate * correction * (1 - self.beta_1 * rise[t]) / (1 - present)
+    def __post_init__(self) -> None:
+        check_decay(self, "beta_1", "beta_2")
+        is_valid = within(self.momentum_decay, 0, math.inf)
+        check_field(self, "momentum_decay", is_valid, "at least 0 and finite")
+
+    def constants(self, rate: Array, t: Array) -> tuple[PerNetwork, ...]:
+        i = t.astype(int)
+        rise, product = _nadam_factors(self.momentum_decay, 1 << int(i.max() + 1).bit_length())
+        present = self.beta_1**t * product[i]  # M_t
+        following = self.beta_1 ** (t + 1) * product[i + 1]
+        correction, scale = np.sqrt(1 - self.beta_2**t), np.sqrt(1 - self.beta_2)
+        along = rate * correction * self.beta_1 * rise[i + 1] / (1 - following) * (1 - self.beta_1)
+        ahead = rate * correction * (1 - self.beta_1 * rise[i]) / (1 - present)
         return along / scale, ahead / scale, self.epsilon * correction / scale, self.beta_1, self.beta_2
 
     def update(
-        self, theta: Array, gradient: Array, moments: tuple[Array, ...], constants: tuple[Any, ...]
+        self, theta: Array, gradient: Array, moments: tuple[Array, ...], constants: tuple[Array, ...]
     ) -> None:
         # The moments are kept as m / (1 - beta_1) and v / (1 - beta_2), as in Adam.
-        m, v = moments
+        m, v, scratch = moments
         along, ahead, epsilon, beta_1, beta_2 = constants
         np.multiply(m, beta_1, out=m)
         np.add(m, gradient, out=m)
+        np.multiply(gradient, gradient, out=scratch)
         np.multiply(v, beta_2, out=v)
-        np.add(v, gradient * gradient, out=v)
+        np.add(v, scratch, out=v)
         np.multiply(gradient, ahead, out=gradient)
-        np.add(gradient, m * along, out=gradient)
-        np.divide(gradient, np.sqrt(v) + epsilon, out=gradient)
+        np.multiply(m, along, out=scratch)
+        np.add(gradient, scratch, out=gradient)
+        np.sqrt(v, out=scratch)
+        np.add(scratch, epsilon, out=scratch)
+        np.divide(gradient, scratch, out=gradient)
         np.subtract(theta, gradient, out=theta)
 
 
@@ -198,24 +246,28 @@ class RMSprop(Optimizer):
 
     name: ClassVar[str] = "rmsprop"
     n_moments: ClassVar[int] = 1
-    rho: PerNetwork = 0.9
-    epsilon: PerNetwork = 1e-8
+    n_scratch: ClassVar[int] = 1
+    rho: PerNetwork = per_network(0.9)
+    epsilon: PerNetwork = per_network(1e-8)
 
-    def constants(self, rate: Any, t: Any) -> tuple[Any, ...]:
+    def __post_init__(self) -> None:
+        check_decay(self, "rho")
+
+    def constants(self, rate: Array, t: Array) -> tuple[PerNetwork, ...]:
         return rate, self.epsilon, self.rho, 1 - self.rho
 
     def update(
-        self, theta: Array, gradient: Array, moments: tuple[Array, ...], constants: tuple[Any, ...]
+        self, theta: Array, gradient: Array, moments: tuple[Array, ...], constants: tuple[Array, ...]
     ) -> None:
-        (v,) = moments
+        v, scratch = moments
         rate, epsilon, rho, rest = constants
-        square = gradient * gradient
-        np.multiply(square, rest, out=square)
+        np.multiply(gradient, gradient, out=scratch)
+        np.multiply(scratch, rest, out=scratch)
         np.multiply(v, rho, out=v)
-        np.add(v, square, out=v)
-        np.sqrt(v, out=square)
-        np.add(square, epsilon, out=square)
-        np.divide(gradient, square, out=gradient)
+        np.add(v, scratch, out=v)
+        np.sqrt(v, out=scratch)
+        np.add(scratch, epsilon, out=scratch)
+        np.divide(gradient, scratch, out=gradient)
         np.multiply(gradient, rate, out=gradient)
         np.subtract(theta, gradient, out=theta)
 

@@ -2,75 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from skmlp.network.arrays import Array
+from skmlp.training.state import State
 from skmlp.training.stopping import StopReason
-
-
-@dataclass
-class State:
-    """All that changes while K networks are trained: one row per network.
-
-    Attributes
-    ----------
-    theta : array of shape (K, P)
-        Parameters.
-    moments : array of shape (n_moments, K, P)
-        What the optimizer remembers.
-    step : array of shape (K,)
-        Steps taken.
-    rate : array of shape (K,)
-        Learning rates.
-    samples_seen : array of shape (K,)
-    best : array of shape (K,)
-        The best score, or minus the lowest loss, so far.
-    without_improvement : array of shape (K,)
-        Epochs since the last improvement by at least tol.
-    """
-
-    theta: Array
-    moments: Array
-    step: Array
-    rate: Array
-    samples_seen: Array
-    best: Array
-    without_improvement: Array
-
-    @classmethod
-    def start(cls, theta: Array, n_moments: int, rate: Array) -> State:
-        """Return the state before the first step; ``theta`` is copied."""
-        n_networks = len(theta)
-        return cls(
-            theta=theta.copy(),
-            moments=np.zeros_like(theta, shape=(n_moments, *theta.shape)),
-            step=np.zeros(n_networks, dtype=int),
-            rate=rate.astype(float),
-            samples_seen=np.zeros(n_networks, dtype=int),
-            best=np.full(n_networks, -np.inf),
-            without_improvement=np.zeros(n_networks, dtype=int),
-        )
-
-    def keep(self, networks: Array) -> State:
-        """Return a copy of some rows, given as a boolean mask over K."""
-        rows = {name: value[networks] for name, value in self._per_network().items()}
-        return State(moments=self.moments[:, networks], **rows)
-
-    def of(self, networks: slice) -> State:
-        """Return a copy of some rows."""
-        rows = {name: value[networks].copy() for name, value in self._per_network().items()}
-        return State(moments=self.moments[:, networks].copy(), **rows)
-
-    def put(self, networks: Array, state: State) -> None:
-        """Write ``state`` into the rows ``networks`` (indices)."""
-        for name, value in self._per_network().items():
-            value[networks] = getattr(state, name)
-        self.moments[:, networks] = state.moments
-
-    def _per_network(self) -> dict[str, Array]:
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "moments"}
 
 
 @dataclass
@@ -93,7 +31,7 @@ class TrainingResult:
     messages : list of K str
         The solver's own words, empty if it has none.
     state : State or None
-        From which training can go on.
+        From which training can continue.
     rate_curves : list of K lists, or None
         The learning rate of the last step of each epoch; None from a solver that has none.
     """
@@ -108,29 +46,49 @@ class TrainingResult:
     state: State | None = None
     rate_curves: list[list[float]] | None = None
 
+    @classmethod
+    def of_state(cls, state: State, theta: Array, reasons: list[StopReason]) -> TrainingResult:
+        """Return the result of stochastic training; its curves are those of the ``state``."""
+        curves = state.curves
+        return cls(
+            theta=theta,
+            losses=[curve[-1] if curve else np.inf for curve in curves.losses],
+            loss_curves=curves.losses,
+            score_curves=curves.scores,
+            validation_losses=curves.validation_losses,
+            reasons=reasons,
+            messages=[""] * len(theta),
+            state=state,
+            rate_curves=curves.rates,
+        )
+
     def of(self, networks: slice) -> TrainingResult:
         """Return what became of some of the networks, copied."""
+
+        def curves(values: list[list[float]]) -> list[list[float]]:
+            return [[*curve] for curve in values[networks]]
+
         return TrainingResult(
             self.theta[networks].copy(),
             self.losses[networks],
-            self.loss_curves[networks],
-            self.score_curves[networks],
-            self.validation_losses[networks],
+            curves(self.loss_curves),
+            curves(self.score_curves),
+            curves(self.validation_losses),
             self.reasons[networks],
             self.messages[networks],
             None if self.state is None else self.state.of(networks),
-            None if self.rate_curves is None else self.rate_curves[networks],
+            None if self.rate_curves is None else curves(self.rate_curves),
         )
 
     def trained(self) -> list[int]:
-        """Return the networks whose turn has come; all, if it has come for none."""
+        """Return the networks that have finished an epoch (or iteration); if none has, all."""
         begun = [k for k, losses in enumerate(self.loss_curves) if losses]
         return begun or list(range(len(self.theta)))
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What a monitor is told at the end of an epoch (or of an iteration).
+    """What a monitor is given at the end of an epoch (or of an iteration).
 
     Attributes
     ----------
@@ -145,7 +103,7 @@ class Epoch:
     new_rate : dict of network to float
         Learning rates that were lowered because training ceased to improve.
     stopped : dict of network to StopReason
-        Who stops after this epoch; a monitor may add to it.
+        Networks that stop after this epoch, and why; a monitor may add to it.
     """
 
     index: int

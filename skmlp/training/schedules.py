@@ -2,55 +2,59 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from skmlp.network.arrays import Array
+from skmlp.network.hyperparameters import check_field, within
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
     """How the learning rates of K networks change: with progress, between epochs, and on a plateau.
 
-    A schedule of one's own needs one of the three methods.
+    A custom schedule overrides `factor`, `after_epoch` or `on_plateau`.
 
     Parameters
     ----------
     warmup : float in [0, 1), default=0.0
-        The part of all steps in which the rate rises linearly to what the schedule says [Goyal et al. 2017,
+        The rate rises linearly to that of the schedule in this part of all steps [Goyal et al. 2017,
         section 2.2; docs, eq. (46)].
     """
 
     name: ClassVar[str]
     last_words: ClassVar[str] = ""
-    """What to say when a plateau ends training."""
+    """What is added to the message when a plateau ends training."""
     needs_the_end: ClassVar[bool] = False
     """Whether the rate depends on how many steps there will be."""
     warmup: float = 0.0
 
-    def factors(self, steps: Array, n_steps: int) -> Array | None:
-        """Return what the rates of ``steps``, counted from 0, are multiplied by; None: by nothing.
+    def __post_init__(self) -> None:
+        check_field(self, "warmup", within(self.warmup, 0, 1), "in [0, 1)")
+
+    def factors(self, steps: Array, n_steps: int) -> Array:
+        """Return what the rates of ``steps``, counted from 0, are multiplied by.
 
         ``n_steps`` is how many there will be if nothing stops training early.
         """
         factors = self.factor(np.minimum(steps / n_steps, 1.0))
         if self.warmup:
-            ramp = np.minimum(1.0, (steps + 1) / (self.warmup * n_steps))
-            factors = ramp if factors is None else ramp * factors
+            factors = factors * np.minimum(1.0, (steps + 1) / (self.warmup * n_steps))
         return factors
 
-    def factor(self, progress: Array) -> Array | None:
+    def factor(self, progress: Array) -> Array:
         """Return the factor on the rate where ``progress`` in [0, 1] of training is done."""
-        return None
+        return np.ones_like(progress)
 
     def after_epoch(self, rate: Array, initial: Array, samples_seen: Array) -> Array:
         """Return the rates of the next epoch; all arrays have shape (K,)."""
         return rate
 
     def on_plateau(self, rate: Array) -> tuple[Array, Array]:
-        """Return the rates after training has ceased to improve, and which networks should stop."""
+        """Return the rates after training has stopped improving, and which networks should stop."""
         return rate, np.ones(rate.shape, dtype=bool)
 
 
@@ -63,15 +67,20 @@ class Constant(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class InverseScaling(Schedule):
-    """rate = initial / (t + 1)^power_t, where t counts the samples seen [docs, eq. (22)].
+    """The initial rate over (t + 1)^power_t, where t counts the samples seen [docs, eq. (22)].
 
     Parameters
     ----------
     power_t : float, default=0.5
+        How fast the rate falls.
     """
 
     name: ClassVar[str] = "invscaling"
     power_t: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_field(self, "power_t", np.isfinite(self.power_t), "finite")
 
     def after_epoch(self, rate: Array, initial: Array, samples_seen: Array) -> Array:
         return np.asarray(initial / (samples_seen + 1) ** self.power_t)
@@ -91,7 +100,7 @@ class Adaptive(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class Linear(Schedule):
-    """From the initial rate in a straight line to zero [docs, eq. (47)]."""
+    """From the initial rate to zero in a straight line [docs, eq. (47)]."""
 
     name: ClassVar[str] = "linear"
     needs_the_end: ClassVar[bool] = True
@@ -113,18 +122,16 @@ class Cosine(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class OneCycle(Schedule):
-    """Up to the initial rate, and down to almost nothing, by half a cosine each.
+    """Up to the initial rate and down to almost zero, by half a cosine each [Smith & Topin 2018].
 
-    [Smith & Topin 2018; docs, eq. (51)]
+    See docs, eq. (51).
 
     Parameters
     ----------
     rise : float in (0, 1), default=0.3
         The part of training in which the rate rises.
-    start : float, default=1/25
-        The factor that it starts from.
-    end : float, default=1/25/1e4
-        The factor that it ends with.
+    start, end : float >= 0, default=1/25 and 1/25/1e4
+        The first and the last factor on the initial rate.
     """
 
     name: ClassVar[str] = "one_cycle"
@@ -132,6 +139,12 @@ class OneCycle(Schedule):
     rise: float = 0.3
     start: float = 1 / 25
     end: float = 1 / 25 / 1e4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_field(self, "rise", within(self.rise, 0, 1, open_low=True), "between 0 and 1")
+        for name in ("start", "end"):
+            check_field(self, name, within(getattr(self, name), 0, math.inf), "at least 0 and finite")
 
     def factor(self, progress: Array) -> Array:
         def half_cosine(begin: float, end: float, share: Array) -> Array:

@@ -29,7 +29,7 @@ class Stopping:
     Parameters
     ----------
     max_iter : int
-        Number of epochs.
+        Maximum number of epochs.
     tol : array of shape (K,)
         An improvement is a gain of at least this much, in absolute terms [docs, eq. (25)].
     n_iter_no_change : float
@@ -45,9 +45,9 @@ class Stopping:
         return Stopping(self.max_iter, self.tol[networks], self.n_iter_no_change)
 
     def count(self, value: Array, best: Array, without_improvement: Array) -> Array:
-        """Write the epochs without improvement into ``without_improvement``; return who is best yet.
+        """Update ``best`` and ``without_improvement`` in place; return which networks are better than ever.
 
-        ``value`` is what should grow (a score, or minus the loss); not a number is no improvement.
+        ``value`` is to be maximized (a score, or minus the loss); not a number is no improvement.
         """
         improved = value >= best + self.tol
         without_improvement += 1

@@ -90,7 +90,7 @@ def test_members_of_weighted_and_of_sparse_data(task, variant):
 def test_members_differ_in_weights_and_orders():
     model = DIABETES.model(**SMALL).fit(DIABETES.X, DIABETES.y)
     assert np.abs(model.coefs_[0][0] - model.coefs_[0][1]).max() > 0.1
-    orders = model._memory["order"]
+    orders = model._optimizer_state["order"]
     assert len({tuple(order) for order in orders.tolist()}) == 3
     np.testing.assert_array_equal(np.sort(orders), np.tile(np.arange(len(DIABETES.X)), (3, 1)))
 
@@ -241,7 +241,7 @@ def test_what_is_published_is_the_mean_over_members_still_trained(early_stopping
 def test_a_drawn_validation_part_is_the_same_for_all_members(task):
     """And no member sees it in training."""
     model = task.model(**SMALL, early_stopping=True).fit(task.X, task.y)
-    orders = np.sort(model._memory["order"])
+    orders = np.sort(model._optimizer_state["order"])
     assert orders.shape[1] == len(task.X) - np.ceil(len(task.X) / 10)
     assert (orders == orders[0]).all()
 

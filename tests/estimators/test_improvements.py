@@ -52,20 +52,24 @@ def assert_same_weights(model, other):
 # 1. The early-stopping split is stratified for multiclass too.
 
 
-class Held(MLPClassifier):
-    """Remembers the labels that it was validated on."""
+def held_out_labels(X, y, **parameters):
+    """Return an estimator after its fit, and the numbers of labels that it was validated on."""
+    counts = []
 
-    def _validation_score(self, z, y, sample_weight):
-        self.held_out_counts_ = y.sum(axis=0)
-        return super()._validation_score(z, y, sample_weight)
+    def scoring(estimator, X, y):
+        counts.append(np.unique(y, return_counts=True)[1])
+        return estimator.score(X, y)
+
+    model = MLPClassifier(**SMALL, max_iter=1, early_stopping=True, scoring=scoring, **parameters)
+    return model.fit(X, y), counts
 
 
 @pytest.mark.parametrize("random_state", range(5))
 def test_the_validation_part_holds_the_classes_in_proportion(random_state):
     y = np.repeat(["a", "b", "c"], [80, 40, 10])
     X = np.random.RandomState(0).normal(size=(130, 3))
-    model = Held(**SMALL, max_iter=1, early_stopping=True, random_state=random_state).fit(X, y)
-    np.testing.assert_array_equal(model.held_out_counts_, [8, 4, 1])
+    _, (counts,) = held_out_labels(X, y, random_state=random_state)
+    np.testing.assert_array_equal(counts, [8, 4, 1])
 
 
 @pytest.mark.parametrize(
@@ -74,8 +78,8 @@ def test_the_validation_part_holds_the_classes_in_proportion(random_state):
 def test_classes_too_small_to_stratify_are_split_at_random(counts):
     y = np.repeat(np.arange(len(counts)), counts)
     X = np.random.RandomState(0).normal(size=(len(y), 3))
-    model = Held(**SMALL, max_iter=1, early_stopping=True, random_state=0).fit(X, y)
-    assert model.held_out_counts_.sum() == np.ceil(len(y) / 10)
+    _, (held_out,) = held_out_labels(X, y, random_state=0)
+    assert held_out.sum() == np.ceil(len(y) / 10)
 
 
 # 2. partial_fit goes on: random stream, optimizer, schedule; under early_stopping too.
@@ -103,7 +107,7 @@ def test_partial_fits_are_the_epochs_of_one_fit(task, solver):
 def test_partial_fit_draws_a_new_order_in_every_call():
     """scikit-learn draws the first order again and again."""
     model = MLPRegressor(**SMALL, random_state=0)
-    orders = [model.partial_fit(DIABETES.X, DIABETES.y)._memory["order"].copy() for _ in range(4)]
+    orders = [model.partial_fit(DIABETES.X, DIABETES.y)._optimizer_state["order"].copy() for _ in range(4)]
     assert len({tuple(order.ravel()) for order in orders}) == 4
 
 
@@ -203,9 +207,11 @@ def test_a_warm_start_under_early_stopping_validates_on_the_same_samples():
     for n_fits in (1, 2, 3):
         model.fit(WINE.X, WINE.y)
         assert len(model.validation_scores_) == 5 * n_fits
-    held = Held(**SMALL, random_state=0, warm_start=True, early_stopping=True, max_iter=1)
-    counts = [tuple(held.fit(WINE.X, WINE.y).held_out_counts_) for _ in range(3)]
-    assert len(set(counts)) == 1
+    held, counts = held_out_labels(WINE.X, WINE.y, random_state=0, warm_start=True)
+    for _ in range(2):
+        held.fit(WINE.X, WINE.y)
+    assert len({tuple(labels) for labels in counts}) == 1
+    assert len(counts) == 3
 
 
 def test_a_warm_start_follows_parameters_that_were_changed():
@@ -451,7 +457,7 @@ def test_dtype(task, dtype, given, computed, solver, container):
     model = task.model(**SMALL, dtype=dtype, solver=solver, max_iter=2).fit(X, task.y)
     assert {array.dtype for array in model.coefs_ + model.intercepts_} == {np.dtype(computed)}
     if solver != "lbfgs":
-        assert model._memory["moments"].dtype == computed
+        assert model._optimizer_state["moments"].dtype == computed
     output = model.predict(X) if task.cls is MLPRegressor else model.predict_proba(X)
     assert output.dtype == np.result_type(computed, np.float32 if given is np.float32 else np.float64)
 

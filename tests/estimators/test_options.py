@@ -12,8 +12,8 @@ from sklearn.preprocessing import StandardScaler
 from skmlp import MLPClassifier, MLPRegressor
 from skmlp.network.activations import ELU, LeakyReLU
 from skmlp.network.initializers import TruncatedNormal
-from skmlp.network.layers import BatchNormalization, LayerNormalization
 from skmlp.network.losses import Focal, Huber, LogLoss, Quantile
+from skmlp.network.normalizations import BatchNormalization, LayerNormalization
 from skmlp.training.optimizers import SGD, Adam, NAdam, RMSprop
 from skmlp.training.schedules import Cosine, OneCycle
 
@@ -143,7 +143,7 @@ def test_a_name_is_an_instance_with_its_defaults(name, instance):
         "schedules": "learning_rate",
         "activations": "activation",
         "initializers": "initializer",
-        "layers": "normalization",
+        "normalizations": "normalization",
     }[module]
     by_name, by_instance = (
         DIABETES.model(**SMALL, **{parameter: choice}).fit(DIABETES.X, DIABETES.y)
@@ -259,7 +259,7 @@ def test_dropout_draws_new_masks_in_every_partial_fit():
     streams = []
     for _ in range(3):
         model.partial_fit(DIABETES.X, DIABETES.y)
-        streams.append(str(model._memory["streams"]))
+        streams.append(str(model._optimizer_state["streams"]))
     assert len(set(streams)) == 3
 
 

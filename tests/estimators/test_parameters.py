@@ -10,11 +10,11 @@ import sklearn.neural_network
 from sklearn.base import clone
 
 from skmlp import MixtureDensityRegressor, MLPClassifier, MLPRegressor
-from skmlp.estimators.parameters import PARAMETERS
+from skmlp.fitting.parameters import PARAMETERS
 from skmlp.network.activations import ACTIVATIONS, LeakyReLU
 from skmlp.network.initializers import INITIALIZERS, TruncatedNormal
-from skmlp.network.layers import BatchNormalization
 from skmlp.network.losses import Huber
+from skmlp.network.normalizations import BatchNormalization
 from skmlp.training.optimizers import RMSprop
 from skmlp.training.schedules import SCHEDULES, OneCycle
 

@@ -7,6 +7,7 @@ import joblib
 import numpy as np
 import pytest
 
+import skmlp
 from skmlp import MLPClassifier, MLPRegressor
 from skmlp.network.activations import LeakyReLU
 from skmlp.network.losses import Focal, Huber
@@ -135,3 +136,11 @@ def test_choices_that_are_objects(way, model, tmp_path):
     loaded = way(model, tmp_path)
     assert same_content(outputs(loaded, task.X), outputs(model, task.X))
     assert loaded.get_params() == model.get_params()
+
+
+def test_a_pickle_without_a_version_is_refused_by_name():
+    """Before versions were stored, the fitted attributes were others."""
+    state = WINE.model(**SMALL).fit(WINE.X, WINE.y).__getstate__()
+    assert state.pop("_skmlp_version") == skmlp.__version__
+    with pytest.raises(ValueError, match=r"This MLPClassifier was pickled .* fit it again"):
+        MLPClassifier().__setstate__(state)

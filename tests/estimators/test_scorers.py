@@ -31,7 +31,7 @@ class Training:
         self.theta = self.problem.theta + rng.uniform(-0.5, 0.5, size=(3, self.problem.theta.shape[1]))
         layers = self.network.layout.view(self.theta).layers
         self.z = self.network.output(layers, self.problem.data.X)
-        self.candidates = Candidates(self.estimator, self.network, self.problem.given.X)
+        self.candidates = Candidates(self.estimator, self.problem, self.problem.reading.data.X)
 
     def fitted(self, k):
         return self.candidates.fitted(self.theta[k : k + 1], self.z[k])
@@ -44,7 +44,7 @@ def test_candidates_predict_for_any_samples(task, options):
     training = Training(TASKS[task], **options)
     predictions = []
     for k in range(3):
-        fitted, X = training.fitted(k), training.problem.given.X
+        fitted, X = training.fitted(k), training.problem.reading.data.X
         check_is_fitted(fitted)
         known, computed = fitted.predict(X), fitted.predict(X.copy())
         np.testing.assert_allclose(known, computed, rtol=1e-9, atol=1e-12)
@@ -58,7 +58,7 @@ def test_known_scores_are_not_computed_again(task):
     training = Training(TASKS[task])
     fitted = training.fitted(0)
     shifted = training.candidates.fitted(training.theta[:1], training.z[0] + 1)
-    X = training.problem.given.X
+    X = training.problem.reading.data.X
     np.testing.assert_array_equal(fitted._raw_scores(X)[0], training.z[0])
     np.testing.assert_array_equal(shifted._raw_scores(X)[0], training.z[0] + 1)
     np.testing.assert_array_equal(shifted.predict(X[:4]), fitted.predict(X[:4]))
@@ -71,7 +71,7 @@ def test_candidates_of_any_container(make):
     if make is pd.DataFrame:
         X = X.add_prefix("column ")
     training, plain = Training(task, X), Training(task)
-    scores = [t.fitted(0).decision_function(t.problem.given.X) for t in (training, plain)]
+    scores = [t.fitted(0).decision_function(t.problem.reading.data.X) for t in (training, plain)]
     np.testing.assert_allclose(*scores, rtol=1e-9)
 
 
@@ -132,9 +132,7 @@ def test_costs_of_several_networks():
     weights = TASKS["binary"].weights
     for loss, sign in (("roc_auc", -1), (lambda y, p, sample_weight=None: sample_weight @ (y != p), 1)):
         training = Training(TASKS["binary"], sample_weight=weights, solver="es", loss=loss)
-        costs = Cost(training.estimator, training.network, training.problem.given)(
-            training.theta, training.z
-        )
+        costs = Cost(training.estimator, training.problem)(training.theta, training.z)
         y = training.task.y
         for cost, z in zip(costs, training.z[..., 0], strict=True):
             by_hand = roc_auc_score(y, z, sample_weight=weights) if sign < 0 else weights @ (y != (z > 0))
@@ -143,7 +141,7 @@ def test_costs_of_several_networks():
 
 def test_scores_that_are_not_finite_cost_all():
     training = Training(TASKS["regression"], solver="es", loss="r2")
-    cost = Cost(training.estimator, training.network, training.problem.given)
+    cost = Cost(training.estimator, training.problem)
     training.z[1, 5] = np.nan
     training.z[2, 3] = np.inf
     costs = cost(training.theta, training.z)

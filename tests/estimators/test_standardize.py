@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skmlp import MLPRegressor
-from skmlp.estimators import multilayer_perceptron
+from skmlp.fitting import problem
 
 from .data import TASKS
 from .state import stays_as_it_was
@@ -117,13 +117,13 @@ def test_a_classifier_has_no_scaler_of_targets():
 )
 def test_statistics_are_those_of_the_training_part(parameters, monkeypatch):
     drawn = []
-    hold_out = multilayer_perceptron.hold_out
+    hold_out = problem.hold_out
 
     def remembered(*args):
         drawn.append(hold_out(*args))
         return drawn[-1]
 
-    monkeypatch.setattr(multilayer_perceptron, "hold_out", remembered)
+    monkeypatch.setattr(problem, "hold_out", remembered)
     model = DIABETES.model(**SMALL, standardize=True, early_stopping=True, **parameters)
     model.fit(DIABETES.X, DIABETES.y, sample_weight=DIABETES.weights)
     ((rows, held_out),) = drawn

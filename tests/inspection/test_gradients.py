@@ -1,6 +1,9 @@
 """check_gradients: says ok of every gradient that is right, and finds every bug."""
 
 import html
+import math
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +14,10 @@ from skmlp import MixtureDensityRegressor, MLPClassifier, MLPRegressor
 from skmlp.inspection import GradientCheck, check_gradients
 from skmlp.inspection.gradients import MOST_CHECKED, GradientError
 from skmlp.network.activations import ACTIVATIONS, Logistic, ReLU, Tanh
-from skmlp.network.layers import BatchNormalization, Dense, Dropout, LayerNormalization
-from skmlp.network.losses import Focal, Huber, LogLoss, SquaredError
+from skmlp.network.layers import Dense, Dropout
+from skmlp.network.losses import Focal, Huber, LogLoss, Loss, SquaredError
 from skmlp.network.mixture_density import MixtureDensity
+from skmlp.network.normalizations import BatchNormalization, LayerNormalization
 from skmlp.network.objective import Objective
 from tests.estimators.state import stays_as_it_was
 
@@ -301,7 +305,7 @@ def test_a_forgotten_penalty_is_found(monkeypatch):
     def without_penalty(self, parameters, total, out):
         out.flat[...] /= total
 
-    monkeypatch.setattr(Objective, "_penalise_and_divide", without_penalty)
+    monkeypatch.setattr(Objective, "_penalize_and_divide", without_penalty)
     assert checked(MLPClassifier, LABELS, alpha=0).ok
     check = checked(MLPClassifier, LABELS, alpha=10.0)
     wrong = {row.layer for row in check.rows if row.relative_error > 1e-5}
@@ -417,3 +421,33 @@ def test_bad_input_is_that_of_fit():
     model = clone(MLPRegressor(**SMALL)).fit(X, NUMBERS)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         check_gradients(model, X, NUMBERS[:-1])
+
+
+# Precision
+
+
+@dataclass(frozen=True)
+class LogCosh(Loss):
+    """A loss that a user wrote, with a constant of any kind."""
+
+    constant: Any
+
+    name = "log_cosh"
+
+    def value(self, z, y):
+        return np.logaddexp(z - y, y - z) - self.constant
+
+    def gradient(self, z, y, delta):
+        np.subtract(z, y, out=delta)
+        np.tanh(delta, out=delta)
+
+
+def test_a_loss_that_turns_float32_into_float64_is_named():
+    """numpy's arrays, and from numpy 2 on its numbers, have a dtype; Python's numbers have none."""
+    kept = checked(MLPRegressor, NUMBERS, loss=LogCosh(math.log(2)))
+    changed = checked(MLPRegressor, NUMBERS, loss=LogCosh(np.full(1, math.log(2))))
+    assert kept.ok
+    assert not changed.ok
+    assert changed.dtype_changes == ["LogCosh.value returns float64 for float32"]
+    assert changed.dtype_changes[0] in str(changed)
+    assert changed.largest_error < 1e-5

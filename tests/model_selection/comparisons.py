@@ -11,7 +11,7 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - the im
 from sklearn.pipeline import Pipeline
 
 import skmlp.model_selection
-from skmlp.estimators import solvers
+from skmlp.fitting import solvers
 from skmlp.model_selection import jobs
 from tests.estimators.data import TASKS
 
@@ -120,7 +120,7 @@ def assert_same_fit(theirs, ours, rtol=1e-6):
     theirs, ours = last_of(theirs), last_of(ours)
     assert type(ours) is type(theirs)
     # What is needed to go on with training is kept only where it was asked for.
-    assert vars(ours).keys() | {"_memory"} == vars(theirs).keys() | {"_memory"}
+    assert vars(ours).keys() | {"_optimizer_state"} == vars(theirs).keys() | {"_optimizer_state"}
     assert ours.n_iter_ == theirs.n_iter_
     np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=rtol)
     for found, expected in zip(arrays_of(ours), arrays_of(theirs), strict=True):
@@ -161,19 +161,19 @@ class Stacks:
 
     def __init__(self, monkeypatch):
         self.n_fits, self.n_networks, self.n_epochs = [], [], []
-        by_batches = solvers.by_batches
+        train_stack = solvers.train_stack
 
-        def counted(fits, monitor, before=None):
-            progress = by_batches(fits, monitor, before)
-            self.n_fits.append(len(fits))
-            self.n_networks.append(sum(len(fit.problem.theta) for fit in fits))
-            earlier = [0 if before is None else epochs_of(p) for p in before or fits]
-            pairs = zip(progress, earlier, strict=True)
-            self.n_epochs.append([epochs_of(ended) - n for ended, n in pairs])
-            return progress
+        def counted(problems, monitor, states=None):
+            earlier = [0 if states is None else epochs_of(s.curves.losses) for s in states or problems]
+            results = train_stack(problems, monitor, states)
+            self.n_fits.append(len(problems))
+            self.n_networks.append(sum(len(problem.theta) for problem in problems))
+            pairs = zip(results, earlier, strict=True)
+            self.n_epochs.append([epochs_of(result.loss_curves) - n for result, n in pairs])
+            return results
 
-        monkeypatch.setattr(solvers, "by_batches", counted)  # a single fit is a stack of one
-        monkeypatch.setattr(jobs, "by_batches", counted)
+        monkeypatch.setattr(solvers, "train_stack", counted)  # a single fit is a stack of one
+        monkeypatch.setattr(jobs, "train_stack", counted)
 
     @property
     def total_epochs(self):
@@ -186,9 +186,9 @@ class Stacks:
             notes.clear()
 
 
-def epochs_of(progress):
+def epochs_of(curves):
     """Return how many epochs a fit was trained for."""
-    return max(len(curve) for curve in progress.result.loss_curves)
+    return max(len(curve) for curve in curves)
 
 
 def unfitted(estimator):

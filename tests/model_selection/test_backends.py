@@ -84,7 +84,7 @@ def assert_equal_results(found, expected):
 
 
 @EVERY_WAY
-@pytest.mark.parametrize("n_jobs", [2, -1])
+@pytest.mark.parametrize("n_jobs", [2, pytest.param(-1, marks=pytest.mark.slow)])
 def test_threads_change_nothing(way, n_jobs):
     with parallel_config("threading"):
         found = way(n_jobs=n_jobs)

@@ -270,7 +270,7 @@ def test_other_resources_start_anew(resource):
 
 
 @pytest.mark.parametrize("resource", ["max_iter", "n_samples"])
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_random_candidates(seed, resource):
     options = EPOCHS | {"random_state": seed, "resource": resource, "n_candidates": 4}
     if resource == "n_samples":

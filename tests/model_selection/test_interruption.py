@@ -24,7 +24,7 @@ from skmlp.model_selection import (
     learning_curve,
     validation_curve,
 )
-from skmlp.training.one_by_one import Run
+from skmlp.training.full_batch import Run
 from skmlp.training.stochastic import StochasticSolver
 from tests.estimators.data import TASKS
 
@@ -73,8 +73,7 @@ EVERY_SEARCH = pytest.mark.parametrize(
 
 
 @EVERY_SEARCH
-@pytest.mark.parametrize("error_score", [np.nan, -1.0])
-@pytest.mark.parametrize("n_done", [1, 2])
+@pytest.mark.parametrize(("error_score", "n_done"), [(np.nan, 1), (-1.0, 2)])
 def test_what_is_done_is_kept_and_the_rest_gets_the_error_score(
     kind, model, values, options, error_score, n_done, monkeypatch
 ):
@@ -178,7 +177,7 @@ def test_an_interruption_between_stacks(monkeypatch):
 
     def prepare(*args, **kwargs):
         prepared.append(args)
-        if len(prepared) > 7 and sys._getframe(1).f_code.co_name == "prepared" and interrupts():
+        if len(prepared) > 7 and sys._getframe(1).f_code.co_name == "problem_of" and interrupts():
             raise KeyboardInterrupt
         return original(*args, **kwargs)
 

@@ -11,14 +11,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skmlp import MLPClassifier
-from skmlp.estimators.data import Data
+from skmlp.fitting.data import Data
 from skmlp.model_selection import jobs
-from skmlp.model_selection.jobs import NotTrainedError, Outcome, Task, run, shared_data
-from skmlp.model_selection.samples import Samples
+from skmlp.model_selection.jobs import FitRequest, FitResult, NotTrainedError, run, shared_data
+from skmlp.model_selection.prefit import choices_of
+from skmlp.model_selection.samples import TrainingPart
 from skmlp.network.activations import Tanh
 from skmlp.training.stochastic import StochasticSolver
 from tests.estimators.data import TASKS
-from tests.estimators.test_stacks import assert_same_fit
+from tests.fitting.test_stacks import assert_same_fit
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -29,13 +30,16 @@ LONG = {"hidden_layer_sizes": (7,), "max_iter": 10**6, "n_iter_no_change": 10**6
 
 
 def samples(rows=None, X=WINE.X, y=WINE.y, **params):
-    return Samples(X, y, params, rows)
+    return TrainingPart(X, y, params, rows)
 
 
 def tasks_of(models, parts=None):
     """Return tasks of clones of ``models``."""
     parts = parts or [samples()] * len(models)
-    return [Task(i, clone(model), part) for i, (model, part) in enumerate(zip(models, parts, strict=True))]
+    return [
+        FitRequest(i, clone(model), choices_of(model), part)
+        for i, (model, part) in enumerate(zip(models, parts, strict=True))
+    ]
 
 
 def models(*own, **options):
@@ -56,10 +60,10 @@ def stacks(monkeypatch):
 
     def noted(fits, *args, **kwargs):
         sizes.append(len(fits))
-        return by_batches(fits, *args, **kwargs)
+        return train_stack(fits, *args, **kwargs)
 
-    by_batches = jobs.by_batches
-    monkeypatch.setattr(jobs, "by_batches", noted)
+    train_stack = jobs.train_stack
+    monkeypatch.setattr(jobs, "train_stack", noted)
     return sizes
 
 
@@ -257,9 +261,9 @@ def test_a_verbose_fit_in_a_stack_prints_what_it_prints_alone(which, options, st
 # Memory and progress
 
 
-def test_only_a_warm_start_keeps_its_memory():
+def test_only_a_warm_start_keeps_its_optimizer_state():
     cold, warm = run(tasks_of(models({}, {"warm_start": True})))
-    assert not hasattr(cold.estimator, "_memory")
+    assert not hasattr(cold.estimator, "_optimizer_state")
     assert_same_fit(
         warm.estimator.fit(WINE.X, WINE.y),
         alone(models({}, {"warm_start": True})[1], samples()).fit(WINE.X, WINE.y),
@@ -267,19 +271,19 @@ def test_only_a_warm_start_keeps_its_memory():
 
 
 @pytest.mark.parametrize("keep", [False, True])
-def test_progress_is_returned_if_asked_for(keep):
+def test_what_is_needed_to_continue_is_returned_if_asked_for(keep):
     stochastic, other = run(tasks_of(models({}, {"solver": "lbfgs"})), keep)
-    assert (stochastic.progress is not None) == keep
-    assert other.progress is None
+    assert (stochastic.result is not None) == keep
+    assert other.result is None
 
 
 @pytest.mark.parametrize("options", [{}, {"early_stopping": True}, {"dropout": 0.3}], ids=str)
 def test_tasks_go_on_from_what_became_of_others(options, stacks):
     found = models({}, {"alpha": 1.0}, {"learning_rate_init": 0.1}, **options)
-    before = run(tasks_of([clone(model).set_params(max_iter=2) for model in found]), keep_progress=True)
+    before = run(tasks_of([clone(model).set_params(max_iter=2) for model in found]), keep_results=True)
     tasks = tasks_of(found)
     for task, outcome in zip(tasks[:2], before, strict=False):
-        task.before = outcome.progress
+        task.before = outcome.result.state
     outcomes = run(tasks)
     assert stacks == [3, 2, 1]  # what begins is no part of a stack of those that go on
     for outcome, model in zip(outcomes, found, strict=True):
@@ -290,9 +294,10 @@ def test_fits_go_on_with_those_that_have_come_as_far(stacks):
     found = models({}, {}, {}, {})
     tasks = tasks_of(found)
     for task, n_epochs in zip(tasks, (2, 3, 2, 3), strict=True):
-        shorter = Task(0, clone(task.estimator).set_params(max_iter=n_epochs), task.samples)
-        (outcome,) = run([shorter], keep_progress=True)
-        task.before = outcome.progress
+        shorter = clone(task.estimator).set_params(max_iter=n_epochs)
+        shorter = FitRequest(0, shorter, choices_of(shorter), task.part)
+        (outcome,) = run([shorter], keep_results=True)
+        task.before = outcome.result.state
     del stacks[:]
     for outcome, model in zip(run(tasks), found, strict=True):
         assert_same_fit(outcome.estimator, alone(model, samples()))
@@ -347,10 +352,10 @@ def interrupt(monkeypatch):
         count = iter(range(n))
         epoch = StochasticSolver._epoch
 
-        def interrupted(solver, index):
+        def interrupted(*args):
             if next(count, None) is None:
                 raise KeyboardInterrupt
-            return epoch(solver, index)
+            return epoch(*args)
 
         monkeypatch.setattr(StochasticSolver, "_epoch", interrupted)
 
@@ -381,7 +386,7 @@ def test_fits_that_had_left_an_interrupted_stack_are_done(interrupt):
 
 
 def test_an_outcome_is_interrupted_by_nothing_else():
-    outcome = Outcome(0, error=ValueError("no"))
+    outcome = FitResult(0, error=ValueError("no"))
     assert not outcome.interrupted
     outcome.interrupt()
     assert outcome.interrupted

@@ -4,35 +4,34 @@ from math import ceil
 
 import numpy as np
 import pytest
-from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skmlp.estimators.stacks import kind_of as kind_of_fit
+from skmlp.fitting.stacks import stack_key as stack_key_of_problem
 from skmlp.model_selection import planning
-from skmlp.model_selection.jobs import Task
+from skmlp.model_selection.jobs import FitRequest
 from skmlp.model_selection.planning import (
-    DIFFERING,
     bytes_of,
     digest,
     jobs_of,
-    kind_of,
     most_per_stack,
     rounds_of,
+    stack_key,
     weights_bytes,
 )
-from skmlp.model_selection.samples import Samples
-from skmlp.network.losses import Focal, Huber
+from skmlp.model_selection.prefit import choices_of
+from skmlp.model_selection.samples import TrainingPart
+from skmlp.network.losses import Focal, Huber, LogLoss
 from tests.estimators.data import TASKS
 from tests.model_selection.comparisons import DIABETES, SMALL, WINE
 
 
 def tasks_of(models, n_parts=1):
     """Return a task for each model and training part, in scikit-learn's order."""
-    parts = [Samples(WINE.X, WINE.y, {}, np.arange(97)[part::3]) for part in range(n_parts)]
+    parts = [TrainingPart(WINE.X, WINE.y, {}, np.arange(97)[part::3]) for part in range(n_parts)]
     pairs = [(model, part) for model in models for part in parts]
-    return [Task(index, model, part) for index, (model, part) in enumerate(pairs)]
+    return [FitRequest(index, model, choices_of(model), part) for index, (model, part) in enumerate(pairs)]
 
 
 def alphas(n):
@@ -84,16 +83,17 @@ def test_of_what_cannot_be_looked_into_nothing_is_known():
         {"learning_rate_init": 0.5},
         {"tol": 0.1},
         {"dropout": 0.5},
-        {"loss": Focal(2.0)},
+        {"loss": LogLoss(label_smoothing=0.1)},
         {"class_weight": "balanced"},
         {"validation_fraction": 0.3},
+        {"verbose": True},
+        {"warm_start": True},
     ],
     ids=lambda parameters: ", ".join(parameters),
 )
 def test_parameters_that_need_not_keep_networks_apart(parameters):
-    assert set(parameters) <= DIFFERING
     one, other = tasks_of([WINE.model(**SMALL), WINE.model(**SMALL | parameters)])
-    assert kind_of(one) == kind_of(other)
+    assert stack_key(one) == stack_key(other)
     assert indices(jobs_of([one, other], 1)) == [[0, 1]]
 
 
@@ -111,12 +111,13 @@ def test_parameters_that_need_not_keep_networks_apart(parameters):
         {"dtype": "float32"},
         {"max_time": 1.0},
         {"solver": "lbfgs"},
+        {"loss": Focal(2.0)},
     ],
     ids=str,
 )
 def test_parameters_that_keep_networks_apart(parameters):
     one, other = tasks_of([WINE.model(**SMALL), WINE.model(**SMALL | parameters)])
-    assert kind_of(one) != kind_of(other)
+    assert stack_key(one) != stack_key(other)
     assert indices(jobs_of([one, other], 1)) == [[0], [1]]
 
 
@@ -127,16 +128,16 @@ def test_what_is_trained_alone_is_a_job_of_its_own(parameters):
 
 
 def test_classifiers_and_regressors_are_kept_apart():
-    samples = Samples(WINE.X, WINE.y, {})
+    samples = TrainingPart(WINE.X, WINE.y, {})
     models = [WINE.model(**SMALL), DIABETES.model(**SMALL)]
-    one, other = (Task(i, model, samples) for i, model in enumerate(models))
-    assert kind_of(one) != kind_of(other)
+    one, other = (FitRequest(i, model, choices_of(model), samples) for i, model in enumerate(models))
+    assert stack_key(one) != stack_key(other)
 
 
 def test_fits_that_go_on_are_kept_apart_from_those_that_begin():
     one, other = tasks_of([WINE.model(**SMALL)] * 2)
     other.before = object()
-    assert kind_of(one) != kind_of(other)
+    assert stack_key(one) != stack_key(other)
 
 
 def test_what_is_no_network_is_a_job_of_its_own():
@@ -179,11 +180,11 @@ def test_a_stack_fits_the_cache(n_workers, expected, monkeypatch):
 
 
 @pytest.mark.parametrize(("most_parts", "expected"), [(1, [4, 4, 4]), (2, [8, 4]), (3, [12])])
-def test_its_training_parts_fit_the_memory(most_parts, expected, monkeypatch):
+def test_its_training_parts_fit_the_optimizer_state(most_parts, expected, monkeypatch):
     monkeypatch.setattr(planning, "most_per_stack", lambda task: (100, most_parts))
     jobs = jobs_of(tasks_of(alphas(4), n_parts=3), 1)
     assert [len(job) for job in jobs] == expected
-    assert all(len({id(task.samples) for task in job}) <= most_parts for job in jobs)
+    assert all(len({id(task.part) for task in job}) <= most_parts for job in jobs)
 
 
 def test_of_larger_networks_fewer_fill_the_cache(monkeypatch):
@@ -191,7 +192,7 @@ def test_of_larger_networks_fewer_fill_the_cache(monkeypatch):
     for hidden in ((5,), (50,), (500,)):
         model = WINE.model(**SMALL | {"hidden_layer_sizes": hidden, "batch_size": 10})
         (task,) = tasks_of([model])
-        size = bytes_of(model, clone(model)._prepare(WINE.X, WINE.y, None))
+        size = bytes_of(model._choices(), task.part)
         n_parameters = 13 * hidden[0] + hidden[0] + 3 * hidden[0] + 3
         assert size > 8 * 4 * n_parameters  # parameters, gradient and the two moments of Adam
         most.append(most_per_stack(task)[0])
@@ -206,17 +207,17 @@ def test_of_larger_networks_fewer_fill_the_cache(monkeypatch):
 def test_members_and_dtype_count(solver):
     def size(**parameters):
         model = WINE.model(**SMALL, solver=solver, **parameters)
-        return bytes_of(model, model._prepare(WINE.X, WINE.y, None))
+        return bytes_of(model._choices(), TrainingPart(WINE.X, WINE.y, {}))
 
     assert size(n_members=3) == 3 * size()
     assert size(dtype="float32") * 2 == size()
 
 
 @pytest.mark.parametrize("own", [False, True])
-def test_samples_fill_the_memory(own, monkeypatch):
+def test_samples_fill_the_optimizer_state(own, monkeypatch):
     model = WINE.model(**SMALL, standardize=own, early_stopping=own)
     (task,) = tasks_of([model], n_parts=1)
-    n_rows = len(task.samples.rows)
+    n_rows = len(task.part.rows)
     monkeypatch.setattr(planning, "DATA_BYTES", 5 * n_rows * 13 * 8)
     most, most_parts = most_per_stack(task)
     assert most_parts == 5
@@ -245,7 +246,7 @@ def test_what_is_planned_as_one_stack_can_be_one(name):
     task = TASKS[name]
     model = task.model(**SMALL)
     kinds = [
-        kind_of_fit((other, other._prepare(task.X, task.y, None)))
+        stack_key_of_problem(other._prepare(task.X, task.y, None))
         for other in (model, task.model(**SMALL, alpha=1.0, tol=0.1))
     ]
     assert kinds[0] == kinds[1]
@@ -256,18 +257,18 @@ def test_what_is_planned_as_one_stack_can_be_one(name):
 
 def test_the_weights_of_all_members_count():
     (single,), (ensemble,) = (tasks_of([WINE.model(hidden_layer_sizes=(5,), n_members=n)]) for n in (1, 3))
-    assert weights_bytes(single) == 8 * (WINE.X.shape[1] * 5 + 5)
+    assert weights_bytes(single) == 8 * (WINE.X.shape[1] * 5 + 5 + 5 * 3 + 3)
     assert weights_bytes(ensemble) == 3 * weights_bytes(single)
 
 
 def test_nothing_is_known_of_the_weights_of_other_estimators():
-    assert weights_bytes(Task(0, LogisticRegression(), tasks_of(alphas(1))[0].samples)) == 0
+    assert weights_bytes(FitRequest(0, LogisticRegression(), None, tasks_of(alphas(1))[0].part)) == 0
 
 
 @pytest.mark.parametrize(
     ("fits", "expected"), [(0.5, [[0], [1], [2]]), (2, [[0, 1], [2]]), (3, [[0, 1, 2]])]
 )
-def test_a_round_is_what_may_wait_in_memory(fits, expected, monkeypatch):
+def test_a_round_is_what_may_wait_in_optimizer_state(fits, expected, monkeypatch):
     tasks = tasks_of(alphas(3))
     monkeypatch.setattr(planning, "WEIGHTS_BYTES", fits * weights_bytes(tasks[0]))
     assert indices(rounds_of(tasks)) == expected

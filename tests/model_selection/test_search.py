@@ -73,7 +73,8 @@ def pipeline(variant="adam", **parameters):
 # Every estimator, every task, every parameter
 
 
-@pytest.mark.parametrize("task", ["multiclass", "regression"])
+# A grid is divided into stacks in the same way whatever the targets are.
+@pytest.mark.parametrize("task", ["multiclass", pytest.param("regression", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_results_are_those_of_scikit_learn(task, variant):
     task = TASKS[task]
@@ -139,7 +140,7 @@ def test_a_pipeline_with_a_cache(tmp_path):
     assert_same_found(model, {"net__alpha": [0.1, 1.0]})
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "distributions",
     [

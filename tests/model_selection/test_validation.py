@@ -1,6 +1,7 @@
 """Validation by stacks: what scikit-learn's functions return, from fewer and larger computations."""
 
 import inspect
+import re
 import time
 import warnings
 
@@ -28,6 +29,8 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 import skmlp.model_selection
 from skmlp import MixtureDensityRegressor, MLPClassifier
+from skmlp.model_selection.calls import like
+from skmlp.model_selection.validation import one_each
 from tests.estimators.data import TASKS
 from tests.model_selection.comparisons import (
     DIABETES,
@@ -45,6 +48,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 tasks = pytest.mark.parametrize("task", TASKS)
 ALL = {"return_estimator": True, "return_indices": True}
+HAS_FIT_PARAMS = "fit_params" in inspect.signature(model_selection.learning_curve).parameters  # up to 1.7
 FUNCTIONS = ["cross_validate", "cross_val_score", "cross_val_predict", "learning_curve", "validation_curve"]
 
 
@@ -305,11 +309,13 @@ def test_cross_val_predict_of_numbers(task):
         {"scoring": lambda e, X, y: e.predict_proba(X).max(axis=1).mean()},
         {"return_times": True},
         {"params": {"sample_weight": WINE.weights}},
+        *([{"fit_params": {"sample_weight": WINE.weights}}] if HAS_FIT_PARAMS else []),
         {"exploit_incremental_learning": True},
     ],
     ids=lambda options: ", ".join(options),
 )
 @pytest.mark.filterwarnings("ignore:Removed duplicate entries from 'train_sizes'")
+@pytest.mark.filterwarnings("ignore:`fit_params` is deprecated")
 def test_learning_curve(options):
     is_pipeline = "return_times" in options
     model = make_pipeline(StandardScaler(), model_of(WINE)) if is_pipeline else model_of(WINE)
@@ -469,12 +475,50 @@ def test_the_estimator_stays_unfitted(function):
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_signatures_are_those_of_scikit_learn(function):
-    theirs = inspect.signature(getattr(model_selection, function)).parameters
-    ours = inspect.signature(getattr(skmlp.model_selection, function)).parameters
-    assert list(ours) == [name for name in theirs if name != "fit_params"]  # deprecated in 1.6
-    for name, parameter in ours.items():
-        assert parameter.kind == theirs[name].kind, name
-        assert repr(parameter.default) == repr(theirs[name].default), name
+    theirs = inspect.signature(getattr(model_selection, function))
+    ours = inspect.signature(getattr(skmlp.model_selection, function))
+    assert str(ours) == str(theirs)
+    for name, parameter in ours.parameters.items():
+        assert parameter.kind == theirs.parameters[name].kind, name
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_parameter_is_documented_with_its_default(function):
+    function = getattr(skmlp.model_selection, function)
+    for name, parameter in inspect.signature(function).parameters.items():
+        (kind,) = re.findall(rf"^{name} : (.+)\n    \w", function.__doc__, re.MULTILINE)
+        if parameter.default is inspect.Parameter.empty:
+            assert "default=" not in kind
+        else:
+            default = np.asarray(parameter.default).tolist()
+            assert kind.endswith(f", default={default!r}")
+    assert "{parameters}" not in function.__doc__
+    assert "As in scikit-learn." not in function.__doc__
+
+
+def test_options_of_later_versions_are_handed_on(stacks):
+    def later_version(estimator, X, y=None, *, bonus=0.0, **options):
+        return bonus + model_selection.cross_val_score(estimator, X, y, **options)
+
+    later_version.__signature__ = inspect.signature(model_selection.cross_val_score).replace(
+        parameters=[
+            *inspect.signature(model_selection.cross_val_score).parameters.values(),
+            inspect.Parameter("bonus", inspect.Parameter.KEYWORD_ONLY, default=0.0),
+        ]
+    )
+
+    @like(later_version)
+    def scores_of(call):
+        """Parameters: {parameters}."""
+        scores, _ = call.result_with_stacks(one_each)
+        return scores
+
+    model = model_of(WINE)
+    scores = skmlp.model_selection.cross_val_score(model, WINE.X, WINE.y)
+    np.testing.assert_array_equal(scores_of(model, WINE.X, WINE.y), scores)
+    np.testing.assert_array_equal(scores_of(model, WINE.X, WINE.y, bonus=1.0), 1.0 + scores)
+    assert stacks.n_fits == [5, 5, 5]
+    assert "bonus : object, default=0.0\n    As in scikit-learn." in scores_of.__doc__
 
 
 # Stacks

@@ -1,12 +1,16 @@
 """Small problems that the tests of the engine share. Every axis has a prime length of its own."""
 
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
 from scipy.special import erfc
 
 from skmlp.network.activations import ACTIVATIONS
-from skmlp.network.layers import BatchNormalization, Dense, LayerNormalization, Nonlinearity
+from skmlp.network.layers import (
+    Dense,
+    Nonlinearity,
+)
 from skmlp.network.losses import (
     AbsoluteError,
     BinaryFocal,
@@ -23,6 +27,10 @@ from skmlp.network.losses import (
     SquaredError,
 )
 from skmlp.network.network import multilayer_perceptron
+from skmlp.network.normalizations import (
+    BatchNormalization,
+    LayerNormalization,
+)
 
 N_NETWORKS, N_ROWS, N_INPUTS, N_OUTPUTS = 3, 11, 5, 13
 HIDDEN = {0: (), 1: (7,), 2: (7, 2)}  # by depth
@@ -37,13 +45,13 @@ LOSS_CASES = {
     "gamma": Gamma(),
     "binary_log_loss": BinaryLogLoss(),
     "smoothed binary_log_loss": BinaryLogLoss(0.2),
-    "log_loss of one group": LogLoss((13,)),
-    "log_loss of two groups": LogLoss((4, 9)),
-    "smoothed log_loss": LogLoss((4, 9), 0.2),
+    "log_loss of one group": LogLoss(group_sizes=(13,)),
+    "log_loss of two groups": LogLoss(group_sizes=(4, 9)),
+    "smoothed log_loss": LogLoss(0.2, group_sizes=(4, 9)),
     "binary_focal": BinaryFocal(),
     "binary_focal below one": BinaryFocal(0.5),
-    "focal of one group": Focal((13,)),
-    "focal below one": Focal((4, 9), 0.5),
+    "focal of one group": Focal(group_sizes=(13,)),
+    "focal below one": Focal(0.5, group_sizes=(4, 9)),
 }
 """Every loss, for 13 outputs."""
 
@@ -51,9 +59,9 @@ CONSTANTS = {
     "huber": [Huber(delta) for delta in (0.3, 1.0, 2.5)],
     "quantile": [Quantile(quantile) for quantile in (0.1, 0.5, 0.95)],
     "binary_log_loss": [BinaryLogLoss(part) for part in (0.0, 0.1, 0.7)],
-    "log_loss": [LogLoss((4, 9), part) for part in (0.0, 0.1, 0.7)],
+    "log_loss": [LogLoss(part, group_sizes=(4, 9)) for part in (0.0, 0.1, 0.7)],
     "binary_focal": [BinaryFocal(gamma) for gamma in (0.0, 0.7, 3.0)],
-    "focal": [Focal((4, 9), gamma) for gamma in (0.0, 0.7, 3.0)],
+    "focal": [Focal(gamma, group_sizes=(4, 9)) for gamma in (0.0, 0.7, 3.0)],
 }
 """Losses that differ in a constant, one for each network of a stack, by name."""
 
@@ -83,6 +91,18 @@ def away_from_kinks(loss, z, y):
     for kink in kinks:
         y = np.where(np.abs(z - y - kink) < 0.01, y - 0.05, y)
     return y
+
+
+def peak_memory(function):
+    """Return the most bytes that ``function()`` holds at once in arrays that it makes."""
+    function()  # what is kept from the first call on does not count
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        function()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
 
 
 def data(loss, n_networks=N_NETWORKS, n_rows=N_ROWS, seed=0):

@@ -4,15 +4,19 @@ import numpy as np
 import pytest
 
 from skmlp.network.activations import ACTIVATIONS, ELU, SELU, LeakyReLU
-from tests.network.problems import FORMULAS
+from tests.network.problems import FORMULAS, peak_memory
 
 EVERY_ACTIVATION = pytest.mark.parametrize("name", sorted(ACTIVATIONS))
 Z = np.random.default_rng(0).normal(scale=2, size=(3, 11, 7))
 
 
+def memo_shape(activation, shape):
+    return shape if activation.n_memos == 1 else (activation.n_memos, *shape)
+
+
 def forward(name, z):
     """Return h and memo for ``z``, with a memo that holds rubbish at first."""
-    h, memo = z.copy(), np.full_like(z, np.nan)
+    h, memo = z.copy(), np.full(memo_shape(ACTIVATIONS[name], z.shape), np.nan, z.dtype)
     ACTIVATIONS[name].forward(h, memo)
     return h, memo
 
@@ -52,6 +56,36 @@ def test_backward_multiplies_what_comes_from_behind(name):
         h, memo = forward(name, Z)
         ACTIVATIONS[name].backward(h, array, memo)
     np.testing.assert_allclose(delta, expected * ones, rtol=1e-14)
+
+
+@EVERY_ACTIVATION
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_no_large_arrays_are_made(name, dtype):
+    """Neither as large as z, nor a mask of it."""
+    activation, z = ACTIVATIONS[name], np.random.default_rng(0).normal(size=(3, 499, 211)).astype(dtype)
+    h, delta = z.copy(), np.ones_like(z)
+    memo = np.empty(memo_shape(activation, z.shape), dtype)
+
+    def both():
+        np.copyto(h, z)
+        activation.forward(h, memo)
+        activation.backward(h, delta, memo)
+
+    assert peak_memory(both) < z.size / 3
+
+
+@EVERY_ACTIVATION
+def test_float32_is_float64_to_rounding_also_where_values_are_tiny(name):
+    z = np.concatenate([np.linspace(-10, 60, 3001), np.linspace(-1e-3, 1e-3, 101)]).astype(np.float32)
+    results = []
+    for dtype in ("float32", "float64"):
+        (h, memo), delta = forward(name, z.astype(dtype)), np.ones(z.shape, dtype)
+        ACTIVATIONS[name].backward(h, delta, memo)
+        results.append((h, delta))
+    (h, slope), (exact_h, exact_slope) = results
+    assert h.dtype == slope.dtype == np.float32
+    np.testing.assert_allclose(h, exact_h, rtol=1e-5, atol=0)
+    np.testing.assert_allclose(slope, exact_slope, rtol=1e-5, atol=1e-6)
 
 
 @EVERY_ACTIVATION
@@ -109,8 +143,31 @@ def test_slopes_of_large_inputs_are_the_limits(name, dtype):
 )
 def test_fields_shape_the_activation(activation, expected):
     z = np.array([-2.0, 3.0])
-    activation.forward(z, np.empty_like(z))
+    activation.forward(z, np.empty(memo_shape(activation, z.shape)))
     np.testing.assert_allclose(z, expected, rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: LeakyReLU(slope=np.nan), r"LeakyReLU\(slope=nan\): slope must be finite"),
+        (lambda: LeakyReLU(slope=np.inf), "slope must be finite"),
+        (lambda: ELU(alpha=0.0), r"ELU\(alpha=0.0\): alpha must be positive and finite"),
+        (lambda: ELU(scale=-1.0), r"ELU\(scale=-1.0\): scale must be positive and finite"),
+        (lambda: SELU(alpha=np.nan), r"SELU\(alpha=nan\): alpha must be positive and finite"),
+    ],
+)
+def test_fields_out_of_range_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(("alpha", "scale"), [(0.5, 1.0), (3.0, 0.7), (1.0, 2.0)])
+def test_slope_of_an_elu_of_any_fields(alpha, scale):
+    h, memo, delta = Z.copy(), np.empty_like(Z), np.ones_like(Z)
+    ELU(alpha, scale).forward(h, memo)
+    ELU(alpha, scale).backward(h, delta, memo)
+    np.testing.assert_allclose(delta, scale * np.where(Z > 0, 1, alpha * np.exp(Z)), rtol=0, atol=4e-15)
 
 
 def test_selu_keeps_mean_zero_and_variance_one():

@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from skmlp.network.activations import ACTIVATIONS, ELU, LeakyReLU
-from skmlp.network.layers import BatchNormalization, Dense, Dropout, LayerNormalization, Nonlinearity
+from skmlp.network.layers import (
+    Dense,
+    Dropout,
+    Nonlinearity,
+)
 from skmlp.network.losses import (
     AbsoluteError,
     BinaryLogLoss,
@@ -13,6 +17,10 @@ from skmlp.network.losses import (
     LogLoss,
     Poisson,
     SquaredError,
+)
+from skmlp.network.normalizations import (
+    BatchNormalization,
+    LayerNormalization,
 )
 from skmlp.network.objective import Objective
 from tests.network.problems import N_INPUTS, data, network_and_theta, targets
@@ -41,7 +49,7 @@ def tensor(array):
 
 
 def assert_same_as(activation, function):
-    h, memo = Z.copy(), np.empty_like(Z)
+    h, memo = Z.copy(), np.empty(Nonlinearity(activation).memo_shape(Z.shape))
     activation.forward(h, memo)
     delta = np.random.default_rng(1).normal(size=Z.shape)
     z = tensor(Z)
@@ -103,8 +111,8 @@ def log_probability_of_poisson(z, y):
             BinaryLogLoss(0.2),
             lambda z, y: F.binary_cross_entropy_with_logits(z, 0.8 * y + 0.1, reduction="sum"),
         ),
-        (LogLoss((13,)), lambda z, y: cross_entropy(z, y, 0.0)),
-        (LogLoss((13,), 0.2), lambda z, y: cross_entropy(z, y, 0.2)),
+        (LogLoss(group_sizes=(13,)), lambda z, y: cross_entropy(z, y, 0.0)),
+        (LogLoss(0.2, group_sizes=(13,)), lambda z, y: cross_entropy(z, y, 0.2)),
     ],
     ids=lambda value: repr(value) if hasattr(value, "link") else "",
 )
@@ -113,10 +121,11 @@ def test_loss(loss, function):
     z, y = rng.normal(scale=2, size=(3, 11, 13)), targets(loss, rng, (3, 11, 13))
     y = y + 1 if isinstance(loss, Poisson) else y
     delta, z_torch = np.empty_like(z), tensor(z)
+    ours = loss.value(z, y).sum()
     loss.gradient(z, y, delta)
     value = function(z_torch, torch.tensor(y))
     value.backward()
-    np.testing.assert_allclose(loss.value(z, y).sum(), value.item(), rtol=1e-12)
+    np.testing.assert_allclose(ours, value.item(), rtol=1e-12)
     np.testing.assert_allclose(delta, z_torch.grad, rtol=1e-11, atol=1e-13)
 
 
@@ -166,7 +175,7 @@ NETWORKS = {
 @pytest.mark.parametrize("activation", ["tanh", "gelu", "selu"])
 def test_training_of_a_network(options, activation):
     """Scores and gradients; running means too, and running variances but for n / (n - 1)."""
-    loss, n_rows = LogLoss((13,)), 11
+    loss, n_rows = LogLoss(group_sizes=(13,)), 11
     network, theta = network_and_theta((7, 5), activation, **options)
     x, y, _ = data(loss)
     view = network.layout.view

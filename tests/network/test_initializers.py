@@ -6,7 +6,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from skmlp.network.activations import ACTIVATIONS
-from skmlp.network.initializers import INITIALIZERS, Auto, Orthogonal, TruncatedNormal
+from skmlp.network.initializers import INITIALIZERS, Auto, Orthogonal, TruncatedNormal, VarianceScaling
 from tests.network.problems import network_and_theta
 
 EVERY_ACTIVATION = pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
@@ -73,6 +73,21 @@ def test_orthogonal_weights_favour_no_direction():
     draws = np.array([draw(Orthogonal(), 3, 3, seed)[0] for seed in range(2003)])
     np.testing.assert_allclose(draws.mean(axis=0), 0, atol=5 / np.sqrt(3 * len(draws)))
     np.testing.assert_allclose((draws**2).mean(axis=0), 1 / 3, atol=5 * np.sqrt(4 / 45 / len(draws)))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: VarianceScaling(1.0, "x", "normal"), r"\(fan='x'\): fan must be 'in' or 'average'"),
+        (lambda: VarianceScaling(1.0, "in", "y"), r"\(distribution='y'\): .* 'uniform' or 'normal'"),
+        (lambda: VarianceScaling(0.0, "in", "normal"), r"\(gain=0.0\): gain must be positive and finite"),
+        (lambda: TruncatedNormal(-1.0), r"TruncatedNormal\(scale=-1.0\): scale must be positive"),
+        (lambda: Orthogonal(np.inf), r"Orthogonal\(gain=inf\): gain must be positive and finite"),
+    ],
+)
+def test_fields_out_of_range_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
 
 
 @EVERY_OTHER

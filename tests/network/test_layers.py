@@ -1,19 +1,23 @@
 """Each layer on its own: forward by its formula, backward by differences of forward."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from skmlp.network.activations import ACTIVATIONS, Identity, Logistic, Tanh
 from skmlp.network.initializers import Auto
 from skmlp.network.layers import (
-    NORMALIZATIONS,
-    BatchNormalization,
     Dense,
     Dropout,
-    LayerNormalization,
     Nonlinearity,
     Trace,
     Training,
+)
+from skmlp.network.normalizations import (
+    NORMALIZATIONS,
+    BatchNormalization,
+    LayerNormalization,
 )
 from skmlp.network.parameters import ParameterSpec
 
@@ -27,29 +31,41 @@ X.flags.writeable = False
 
 def dense_parameters(layer):
     rng = np.random.default_rng(1)
-    return [rng.normal(size=(K, *spec.shape)) for spec in layer.specs(M)]
+    return [rng.normal(size=(K, *spec.shape_in_layer)) for spec in layer.specs(M)]
 
 
-def forward(layer, parameters, x=X):
-    trace = layer.trace(None, x.shape, like=x)
-    layer.forward(parameters, x, trace)
+def forward(layer, parameters, x=X, delta_x=None):
+    trace = layer.trace(None, (K, N, M), like=x)
+    trace.x, trace.delta_x = x, delta_x
+    layer.forward(parameters, trace)
     return trace
 
 
 def backward(layer, parameters, cotangent):
     """Return dE/d parameters and dE/dx for E = sum(cotangent * output)."""
-    trace = forward(layer, parameters)
+    trace = forward(layer, parameters, delta_x=np.full_like(X, np.nan))
     trace.delta[...] = cotangent
-    gradient, delta = [np.full_like(p, np.nan) for p in parameters], np.full_like(X, np.nan)
-    layer.backward(parameters, gradient, X, trace, delta)
-    return gradient, delta
+    gradient = [np.full_like(p, np.nan) for p in parameters]
+    layer.backward(parameters, gradient, trace)
+    return gradient, trace.delta_x
 
 
 @EVERY_DENSE
-def test_dense_has_penalised_weights_and_free_biases(layer):
+def test_dense_has_penalized_weights_and_free_biases(layer):
     q = layer.n_units
     assert layer.n_outputs(M) == q
-    assert layer.specs(M) == [ParameterSpec((M, q), penalised=True), ParameterSpec((1, q), penalised=False)]
+    assert layer.specs(M) == [
+        ParameterSpec("weights", (M, q), "coefs_", penalized=True),
+        ParameterSpec("biases", (q,), "intercepts_"),
+    ]
+
+
+@EVERY_DENSE
+def test_dense_takes_rows_that_all_networks_see(layer):
+    """As prediction has them: (n, m), which broadcasts over the networks."""
+    parameters = dense_parameters(layer)
+    shared = forward(layer, parameters, X[0]).output
+    np.testing.assert_array_equal(shared, forward(layer, parameters, np.tile(X[:1], (K, 1, 1))).output)
 
 
 @EVERY_DENSE
@@ -91,7 +107,8 @@ def test_dense_computes_the_same_without_the_gradient_of_its_input(layer):
     trace = forward(layer, parameters)
     trace.delta[...] = cotangent
     gradient = [np.full_like(p, np.nan) for p in parameters]
-    layer.backward(parameters, gradient, X, trace, None)
+    layer.backward(parameters, gradient, trace)
+    assert trace.delta_x is None
     for a, b in zip(gradient, expected, strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -100,7 +117,8 @@ def test_dense_without_biases_computes_and_draws_its_weights_alone():
     layer, full = Dense(7, Auto(), Logistic(), has_biases=False), Dense(7, Auto(), Logistic())
     weights, biases = dense_parameters(full)
     cotangent = np.random.default_rng(2).normal(size=(K, N, 7))
-    assert layer.specs(M) == full.specs(M)[:1]
+    weights_spec, biases_spec = full.specs(M)
+    assert layer.specs(M) == [weights_spec, replace(biases_spec, constant=0.0)]
     expected = forward(full, [weights, 0 * biases]).output
     np.testing.assert_array_equal(forward(layer, [weights]).output, expected)
     (gradient,), delta = backward(layer, [weights], cotangent)
@@ -131,6 +149,14 @@ def test_trace_has_the_dtype_of_like(layer, dtype):
     assert not np.shares_memory(trace.output, trace.delta)
 
 
+@pytest.mark.parametrize("layer", [Dense(7), Nonlinearity(Tanh())], ids=["dense", "in place"])
+def test_a_trace_has_the_output_of_the_layer_before_as_its_input(layer):
+    before = forward(Dense(5), dense_parameters(Dense(5)))
+    trace = layer.trace(before, before.output.shape, like=X)
+    assert trace.x is before.output
+    assert trace.delta_x is before.delta
+
+
 @EVERY_NONLINEARITY
 def test_nonlinearity_overwrites_the_output_and_delta_before_it(name):
     layer, before = Nonlinearity(ACTIVATIONS[name]), forward(Dense(7), dense_parameters(Dense(7)))
@@ -143,13 +169,14 @@ def test_nonlinearity_overwrites_the_output_and_delta_before_it(name):
 def test_nonlinearity_applies_its_activation(name):
     activation, before = ACTIVATIONS[name], forward(Dense(7), dense_parameters(Dense(7)))
     h, delta = before.output.copy(), RNG.normal(size=before.output.shape)
-    memo = np.empty_like(h)
+    layer = Nonlinearity(activation)
+    memo = np.empty(layer.memo_shape(h.shape))
     activation.forward(h, memo)
-    trace = Nonlinearity(activation).trace(before, h.shape, like=X)
+    trace = layer.trace(before, h.shape, like=X)
     trace.delta[...] = delta
     activation.backward(h, delta, memo)
-    Nonlinearity(activation).forward([], before.output, trace)
-    Nonlinearity(activation).backward([], [], before.output, trace, trace.delta)
+    layer.forward([], trace)
+    layer.backward([], [], trace)
     np.testing.assert_array_equal(trace.output, h)
     np.testing.assert_array_equal(trace.delta, delta)
 
@@ -188,7 +215,7 @@ def streams(n_networks=K, seed=3):
 def normalization_parameters(layer, q=M):
     """Return a gain, a shift, and running statistics if there are any, of which none is zero."""
     rng = np.random.default_rng(4)
-    parameters = [rng.normal(size=(K, *spec.shape)) for spec in layer.specs(q)]
+    parameters = [rng.normal(size=(K, *spec.shape_in_layer)) for spec in layer.specs(q)]
     if isinstance(layer, BatchNormalization):
         parameters[3] = np.abs(parameters[3])
     return parameters
@@ -196,9 +223,9 @@ def normalization_parameters(layer, q=M):
 
 def inner_forward(layer, parameters, z=X, training=None):
     """Return the trace before the ``layer`` and its own, for a layer before it that computed ``z``."""
-    before = Trace(z.copy(), np.full_like(z, np.nan), np.empty(0))
+    before = Trace(X, None, z.copy(), np.full_like(z, np.nan), np.empty(0))
     trace = layer.trace(before, z.shape, z, training)
-    layer.forward(parameters, before.output, trace)
+    layer.forward(parameters, trace)
     return before, trace
 
 
@@ -207,7 +234,7 @@ def inner_backward(layer, parameters, cotangent, z=X, training=None):
     before, trace = inner_forward(layer, [p.copy() for p in parameters], z, training)
     trace.delta[...] = cotangent
     gradient = [np.full_like(p, np.nan) for p in parameters]
-    layer.backward(parameters, gradient, before.output, trace, before.delta)
+    layer.backward(parameters, gradient, trace)
     return gradient, before.delta
 
 
@@ -227,10 +254,18 @@ def test_names_in_the_table_are_those_of_the_normalizations():
 
 @EVERY_NORMALIZATION
 def test_normalization_starts_as_the_mere_normalization(layer):
-    parameters = [np.full(spec.shape, np.nan) for spec in layer.specs(M)]
+    parameters = [np.full(spec.shape_in_layer, np.nan) for spec in layer.specs(M)]
     layer.initialize(parameters, np.random.RandomState(0))
     assert layer.n_outputs(M) == M
-    assert all(spec == ParameterSpec((1, M), penalised=False) for spec in layer.specs(M))
+    assert (
+        layer.specs(M)
+        == [
+            ParameterSpec("gain", (M,), "normalization_parameters_"),
+            ParameterSpec("shift", (M,), "normalization_parameters_"),
+            ParameterSpec("running mean", (M,), "normalization_parameters_", learned=False),
+            ParameterSpec("running variance", (M,), "normalization_parameters_", learned=False),
+        ][: len(parameters)]
+    )
     assert [set(p.ravel()) for p in parameters] == [{1}, {0}, {0}, {1}][: len(parameters)]
     assert len(parameters) == (4 if isinstance(layer, BatchNormalization) else 2)
 
@@ -337,7 +372,7 @@ def test_fewer_than_two_rows_leave_the_running_statistics_alone(n_weighted, weig
         assert (parameter[0] == copy[0]).all() != weighted
 
 
-def test_a_batch_of_one_row_is_normalised_to_the_shift():
+def test_a_batch_of_one_row_is_normalized_to_the_shift():
     layer = BatchNormalization()
     parameters = normalization_parameters(layer)
     _, trace = inner_forward(layer, parameters, X[:, :1], Training())
@@ -411,7 +446,7 @@ def test_rows_of_weight_zero_do_not_matter_to_others(layer):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13)
 
 
-def test_rows_are_layer_normalised_each_alone():
+def test_rows_are_layer_normalized_each_alone():
     layer = LayerNormalization()
     parameters = normalization_parameters(layer)
     whole = inner_forward(layer, parameters)[1].output
@@ -492,7 +527,7 @@ def test_dropout_backward_passes_on_what_was_kept():
     before, trace = inner_forward(layer, [], X, training)
     cotangent = np.random.default_rng(9).normal(size=X.shape)
     trace.delta[...] = cotangent
-    layer.backward([], [], before.output, trace, before.delta)
+    layer.backward([], [], trace)
     np.testing.assert_allclose(before.delta, np.where(trace.output != 0, cotangent / 0.75, 0), rtol=1e-13)
 
 
@@ -521,8 +556,27 @@ def test_dropout_without_a_stream_for_each_network_is_an_error():
 
 def test_dropout_does_nothing_in_prediction():
     before, trace = inner_forward(Dropout(0.5), [])
-    assert trace is before
+    assert trace.output is before.output
+    assert trace.delta is before.delta
     np.testing.assert_array_equal(trace.output, X)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Dropout(1.0), r"Dropout\(rate=1.0\): rate must be in \[0, 1\)"),
+        (lambda: Dropout(-0.1), r"Dropout\(rate=-0.1\): rate must be in \[0, 1\)"),
+        (lambda: Dropout(np.nan), "rate must be in"),
+        (lambda: Dropout(np.reshape([0.5, 1.0], (2, 1, 1))), "rate must be in"),
+        (lambda: BatchNormalization(0.0), r"BatchNormalization\(epsilon=0.0\): epsilon must be positive"),
+        (lambda: LayerNormalization(np.nan), "epsilon must be positive"),
+        (lambda: BatchNormalization(momentum=2), r"\(momentum=2\): momentum must be in \(0, 1\]"),
+        (lambda: BatchNormalization(momentum=0.0), "momentum must be in"),
+    ],
+)
+def test_fields_out_of_range_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
 
 
 RATES = (0.1, 0.5, 0.9)
@@ -538,13 +592,13 @@ def test_dropout_rates_may_differ_between_networks(dtype):
     x, training = X.astype(dtype), Training(streams())
     before, together = inner_forward(dropout_of_each(dtype), [], x, training)
     together.delta[...] = cotangent = np.random.default_rng(9).normal(size=x.shape)
-    dropout_of_each(dtype).backward([], [], before.output, together, before.delta)
+    dropout_of_each(dtype).backward([], [], together)
     assert together.output.dtype == before.delta.dtype == dtype
     for k, (rate, stream) in enumerate(zip(RATES, streams(), strict=True)):
         one = slice(k, k + 1)
         below, alone = inner_forward(Dropout(rate), [], x[one], Training([stream]))
         alone.delta[...] = cotangent[one]
-        Dropout(rate).backward([], [], below.output, alone, below.delta)
+        Dropout(rate).backward([], [], alone)
         np.testing.assert_array_equal(together.output[k], alone.output[0])
         np.testing.assert_array_equal(before.delta[k], below.delta[0])
 

@@ -1,7 +1,8 @@
 """Every property crossed with every loss. Scores have shape (K, n, q) = (3, 11, 13)."""
 
 import pickle
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from sklearn.metrics import (
     mean_squared_error,
 )
 
-from skmlp.network.hyperparameters import fields_per_network, kept, kind, stacked
+import skmlp.network.softmax
+from skmlp.network.hyperparameters import fields_per_network, kept, stack_key, stacked
 from skmlp.network.losses import (
     LOSSES,
     AbsoluteError,
@@ -39,6 +41,7 @@ from tests.network.problems import (
     away_from_kinks,
     naive_losses,
     naive_smoothed,
+    peak_memory,
     targets,
 )
 
@@ -136,24 +139,24 @@ def test_mean_over_all_outputs_is_the_metric_of_scikit_learn(loss, metric):
     np.testing.assert_allclose(losses.mean(), metric(y.ravel(), z.ravel()), rtol=1e-12)
 
 
-@pytest.mark.parametrize("loss", [LogLoss((13,)), Focal((13,), 0.0)], ids=repr)
+@pytest.mark.parametrize("loss", [LogLoss(group_sizes=(13,)), Focal(0.0, group_sizes=(13,))], ids=repr)
 def test_mean_log_loss_is_the_metric_of_scikit_learn(loss):
-    z, _ = scores_and_targets(LogLoss((13,)))
+    z, _ = scores_and_targets(LogLoss(group_sizes=(13,)))
     z = z.reshape(-1, 13)
     classes = np.random.default_rng(1).integers(13, size=len(z))
     losses, _ = value_and_gradient(loss, z, np.eye(13)[classes])
-    p = LogLoss((13,)).inverse_link(z)
+    p = LogLoss(group_sizes=(13,)).inverse_link(z)
     expected = log_loss(classes, p, labels=np.arange(13))
     np.testing.assert_allclose(losses.sum(axis=-1).mean(), expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("make", [LogLoss, lambda sizes: LogLoss(sizes, 0.2), Focal], ids=range(3))
+@pytest.mark.parametrize("make", [LogLoss, partial(LogLoss, 0.2), Focal], ids=range(3))
 def test_groups_add_up(make):
-    loss = make((4, 9))
+    loss = make(group_sizes=(4, 9))
     z, y = scores_and_targets(loss)
     losses, delta = value_and_gradient(loss, z, y)
     parts = [
-        value_and_gradient(make((size,)), z_group, y_group)
+        value_and_gradient(make(group_sizes=(size,)), z_group, y_group)
         for size, z_group, y_group in zip((4, 9), loss.groups(z), loss.groups(y), strict=True)
     ]
     np.testing.assert_array_equal(losses, np.concatenate([value for value, _ in parts], axis=-1))
@@ -184,9 +187,46 @@ def test_gradient_is_prediction_minus_target(loss):
 
 @EVERY_LOSS
 def test_value_and_gradient_write_into_no_input(loss):
+    """But for the scores, where the gradient leaves what the value is computed from."""
     z, y = scores_and_targets(loss)
     z.flags.writeable = y.flags.writeable = False
-    value_and_gradient(loss, z, y)
+    loss.value(z, y)
+    left, delta = z.copy(), np.empty_like(z)
+    left.flags.writeable = type(loss).value_after_gradient is not Loss.value_after_gradient
+    loss.gradient(left, y, delta)
+    if left.flags.writeable:
+        np.testing.assert_array_equal(left, loss.log_inverse_link(z))
+
+
+@EVERY_LOSS
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_gradient_makes_no_large_arrays(monkeypatch, loss, dtype):
+    """Neither as large as the scores, nor a mask of them; temporaries fit the cache."""
+    monkeypatch.setattr(skmlp.network.softmax, "CACHE_BLOCK", 4096)
+    if isinstance(loss, MulticlassLoss):
+        loss = replace(loss, group_sizes=(433,) if len(loss.group_sizes) == 1 else (60, 373))
+    rng = np.random.default_rng(0)
+    z, y = rng.normal(size=(3, 997, 433)), targets(loss, rng, (3, 997, 433))
+    z, y = z.astype(dtype), y.astype(dtype)
+    left, delta = z.copy(), np.empty_like(z)
+    loss = stacked([loss] * 3, dtype, n_axes=2)
+
+    def gradient():
+        np.copyto(left, z)
+        loss.gradient(left, y, delta)
+
+    assert peak_memory(gradient) < z.size / 2
+
+
+@EVERY_LOSS
+@pytest.mark.parametrize("n_rows", [1, 2, 7, 100])
+def test_gradient_of_many_rows_is_that_of_each_part(monkeypatch, loss, n_rows):
+    """Whatever fits the cache."""
+    z, y = scores_and_targets(loss)
+    value, delta = value_and_gradient(loss, z, y)
+    monkeypatch.setattr(skmlp.network.softmax, "CACHE_BLOCK", 3 * 13 * n_rows)
+    for found, expected in zip(value_and_gradient(loss, z, y), (value, delta), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-15)
 
 
 @EVERY_LOSS
@@ -254,8 +294,8 @@ def test_slope_of_huber_is_the_error_up_to_delta(delta):
     ("smoothed", "plain"),
     [
         (BinaryLogLoss(0.2), BinaryLogLoss()),
-        (LogLoss((13,), 0.2), LogLoss((13,))),
-        (LogLoss((4, 9), 0.2), LogLoss((4, 9))),
+        (LogLoss(0.2, group_sizes=(13,)), LogLoss(group_sizes=(13,))),
+        (LogLoss(0.2, group_sizes=(4, 9)), LogLoss(group_sizes=(4, 9))),
     ],
     ids=repr,
 )
@@ -268,7 +308,7 @@ def test_label_smoothing_spreads_the_targets(smoothed, plain):
 
 @pytest.mark.parametrize(
     ("focal", "log_loss"),
-    [(BinaryFocal(0.0), BinaryLogLoss()), (Focal((4, 9), 0.0), LogLoss((4, 9)))],
+    [(BinaryFocal(0.0), BinaryLogLoss()), (Focal(0.0, group_sizes=(4, 9)), LogLoss(group_sizes=(4, 9)))],
     ids=repr,
 )
 def test_focal_loss_without_focus_is_the_log_loss(focal, log_loss):
@@ -281,7 +321,9 @@ def test_focal_loss_without_focus_is_the_log_loss(focal, log_loss):
 
 @pytest.mark.parametrize("gamma", [0.0, 0.1, 0.5, 1.0, 2.0, 5.0])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("make", [BinaryFocal, lambda gamma: Focal((4, 9), gamma)], ids=["binary", "focal"])
+@pytest.mark.parametrize(
+    "make", [BinaryFocal, lambda gamma: Focal(gamma, group_sizes=(4, 9))], ids=["binary", "focal"]
+)
 def test_focal_losses_are_finite_at_any_score(make, dtype, gamma):
     loss = make(gamma)
     y = indicators(loss, SHAPE).astype(dtype)
@@ -299,7 +341,7 @@ def test_focal_losses_are_finite_at_any_score(make, dtype, gamma):
 def test_focus_leaves_out_what_is_right(loss):
     """With p near 1 the loss is (1 - p)^gamma times the log-loss."""
     y = indicators(loss, (1, 13))
-    plain = LogLoss(loss.group_sizes) if isinstance(loss, Focal) else BinaryLogLoss()
+    plain = LogLoss(group_sizes=loss.group_sizes) if isinstance(loss, Focal) else BinaryLogLoss()
     ratio = loss.value(8 * y, y).max() / plain.value(8 * y, y).max()
     p = plain.inverse_link(8 * y)[y == 1].min()
     np.testing.assert_allclose(ratio, (1 - p) ** loss.gamma, rtol=1e-9)
@@ -309,13 +351,17 @@ def test_focus_leaves_out_what_is_right(loss):
     ("make", "message"),
     [
         (lambda: Huber(0.0), r"Huber\(delta=0.0\): delta must be positive"),
+        (lambda: Huber(np.inf), r"Huber\(delta=inf\): delta must be positive and finite"),
         (lambda: Huber(-1.0), r"Huber\(delta=-1.0\): delta must be positive"),
         (lambda: Quantile(0.0), r"Quantile\(quantile=0.0\): quantile must be between 0 and 1"),
         (lambda: Quantile(1.0), r"Quantile\(quantile=1.0\): quantile must be between 0 and 1"),
-        (lambda: LogLoss((2,), 1.0), r"LogLoss\(label_smoothing=1.0\): .* must be in \[0, 1\)"),
-        (lambda: LogLoss((2,), -0.1), r"LogLoss\(label_smoothing=-0.1\): .* must be in \[0, 1\)"),
+        (lambda: LogLoss(1.0, group_sizes=(2,)), r"LogLoss\(label_smoothing=1.0\): .* must be in \[0, 1\)"),
+        (
+            lambda: LogLoss(-0.1, group_sizes=(2,)),
+            r"LogLoss\(label_smoothing=-0.1\): .* must be in \[0, 1\)",
+        ),
         (lambda: BinaryLogLoss(1.0), r"BinaryLogLoss\(label_smoothing=1.0\): .* must be in \[0, 1\)"),
-        (lambda: Focal((2,), -0.1), r"Focal\(gamma=-0.1\): gamma must be at least 0"),
+        (lambda: Focal(-0.1, group_sizes=(2,)), r"Focal\(gamma=-0.1\): gamma must be at least 0"),
         (lambda: BinaryFocal(-0.1), r"BinaryFocal\(gamma=-0.1\): gamma must be at least 0"),
         (lambda: Huber(np.nan), "must be positive"),
     ],
@@ -330,10 +376,10 @@ def test_fields_out_of_range_are_named(make, message):
     [
         (LogLoss(), (), BinaryLogLoss()),
         (LogLoss(label_smoothing=0.2), (), BinaryLogLoss(0.2)),
-        (LogLoss(label_smoothing=0.2), (2, 3), LogLoss((2, 3), 0.2)),
+        (LogLoss(label_smoothing=0.2), (2, 3), LogLoss(0.2, group_sizes=(2, 3))),
         (Focal(), (), BinaryFocal()),
         (Focal(gamma=0.5), (), BinaryFocal(0.5)),
-        (Focal(gamma=0.5), (2, 3), Focal((2, 3), 0.5)),
+        (Focal(gamma=0.5), (2, 3), Focal(0.5, group_sizes=(2, 3))),
         (BinaryLogLoss(0.2), (2, 3), BinaryLogLoss(0.2)),
     ],
     ids=repr,
@@ -346,7 +392,7 @@ def test_loss_for_classes_keeps_its_other_fields(loss, sizes, expected):
 def test_probabilities_of_a_mixture_are_the_mean(loss):
     z, _ = scores_and_targets(loss)
     mean = loss.inverse_link(z).mean(axis=0)
-    np.testing.assert_allclose(loss.inverse_link(loss.mixture(z)[np.newaxis])[0], mean, rtol=1e-12)
+    np.testing.assert_allclose(loss.inverse_link(loss.scores_of_mean(z)[np.newaxis])[0], mean, rtol=1e-12)
 
 
 @EVERY_UNSMOOTHED_LOSS
@@ -432,16 +478,16 @@ def test_drawn_targets_are_allowed(loss):
         (Gamma(), [0.0, 2.5], False),
         (BinaryFocal(), [0.0, 0.3, 1.0], True),
         (BinaryFocal(), [0.0, 1.1], False),
-        (Focal((2,)), [0.3, 0.7], True),
-        (Focal((2,)), [0.3, 0.6], False),
+        (Focal(group_sizes=(2,)), [0.3, 0.7], True),
+        (Focal(group_sizes=(2,)), [0.3, 0.6], False),
         (BinaryLogLoss(), [0.0, 0.3, 1.0], True),
         (BinaryLogLoss(), [0.0, 1.1], False),
         (BinaryLogLoss(), [-0.1, 1.0], False),
-        (LogLoss((2,)), [0.3, 0.7], True),
-        (LogLoss((2,)), [0.3, 0.6], False),
-        (LogLoss((2,)), [-0.3, 1.3], False),
-        (LogLoss((2, 3)), [0.0, 1.0, 0.0, 1.0, 0.0], True),
-        (LogLoss((2, 3)), [1.0, 1.0, 0.0, 0.0, 0.0], False),
+        (LogLoss(group_sizes=(2,)), [0.3, 0.7], True),
+        (LogLoss(group_sizes=(2,)), [0.3, 0.6], False),
+        (LogLoss(group_sizes=(2,)), [-0.3, 1.3], False),
+        (LogLoss(group_sizes=(2, 3)), [0.0, 1.0, 0.0, 1.0, 0.0], True),
+        (LogLoss(group_sizes=(2, 3)), [1.0, 1.0, 0.0, 0.0, 0.0], False),
     ],
 )
 def test_allowed_targets(loss, y, allowed):
@@ -467,12 +513,12 @@ def test_repr_rebuilds_the_loss(loss):
 
 
 def test_losses_of_different_groups_differ():
-    assert LogLoss((4, 9)) != LogLoss((9, 4)) != LogLoss((13,))
+    assert LogLoss(group_sizes=(4, 9)) != LogLoss(group_sizes=(9, 4)) != LogLoss(group_sizes=(13,))
 
 
 def test_fields_are_frozen():
     with pytest.raises(FrozenInstanceError):
-        LogLoss((13,)).group_sizes = (2,)
+        LogLoss(group_sizes=(13,)).group_sizes = (2,)
 
 
 # Constants that differ between the networks of a stack
@@ -499,7 +545,7 @@ def test_each_network_of_a_stack_has_its_own_constant(losses, dtype):
         value, gradient = value_and_gradient(loss, z[one], y[one])
         np.testing.assert_allclose(values[one], value, rtol=rtol, atol=rtol)
         np.testing.assert_allclose(gradients[one], gradient, rtol=rtol, atol=rtol)
-        if not isinstance(loss, Focal | BinaryFocal) and dtype == "float64":
+        if dtype == "float64":
             np.testing.assert_array_equal(values[one], value)
             np.testing.assert_array_equal(gradients[one], gradient)
     assert np.abs(np.diff(stacked_gradients(losses, z, y), axis=0)).max(axis=(1, 2, 3)).min() > 1e-2
@@ -526,7 +572,7 @@ def test_gradient_with_columns_is_the_slope_of_the_value(losses):
 
 @EVERY_CONSTANT
 def test_losses_with_other_constants_are_of_one_kind(losses):
-    assert len({kind(loss) for loss in losses}) == 1
+    assert len({stack_key(loss) for loss in losses}) == 1
     some = kept(stacked(losses, n_axes=2), np.array([True, False, True]))
     z, y = scores_and_targets(losses[0])
     found = value_and_gradient(some, z[:2], y[:2])
@@ -536,8 +582,8 @@ def test_losses_with_other_constants_are_of_one_kind(losses):
 
 
 def test_other_classes_are_another_kind():
-    assert kind(LogLoss((4, 9))) != kind(LogLoss((9, 4)))
-    assert kind(LogLoss((13,))) != kind(Focal((13,)))
+    assert stack_key(LogLoss(group_sizes=(4, 9))) != stack_key(LogLoss(group_sizes=(9, 4)))
+    assert stack_key(LogLoss(group_sizes=(13,))) != stack_key(Focal(group_sizes=(13,)))
 
 
 @pytest.mark.parametrize(
@@ -548,9 +594,13 @@ def test_other_classes_are_another_kind():
         (Quantile, (0.5, 1.0), "quantile must be between 0 and 1"),
         (Quantile, (0.0, 0.5), "quantile must be between 0 and 1"),
         (BinaryLogLoss, (0.1, 1.0), r"label_smoothing must be in \[0, 1\)"),
-        (lambda part: LogLoss((13,), part), (-0.1, 0.1), r"label_smoothing must be in \[0, 1\)"),
+        (
+            lambda part: LogLoss(part, group_sizes=(13,)),
+            (-0.1, 0.1),
+            r"label_smoothing must be in \[0, 1\)",
+        ),
         (BinaryFocal, (-1.0, 2.0), "gamma must be at least 0"),
-        (lambda gamma: Focal((13,), gamma), (2.0, -1.0), "gamma must be at least 0"),
+        (lambda gamma: Focal(gamma, group_sizes=(13,)), (2.0, -1.0), "gamma must be at least 0"),
     ],
     ids=lambda value: str(value) if isinstance(value, (tuple, str)) else "",
 )

@@ -8,11 +8,12 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import norm
 
-from skmlp.network.hyperparameters import kind, stacked
+import skmlp.network.softmax
+from skmlp.network.hyperparameters import stack_key, stacked
 from skmlp.network.losses import SquaredError
 from skmlp.network.mixture_density import MixtureDensity
 from skmlp.network.objective import Objective
-from tests.network.problems import N_INPUTS, N_NETWORKS, N_ROWS, network_and_theta
+from tests.network.problems import N_INPUTS, N_NETWORKS, N_ROWS, network_and_theta, peak_memory
 from tests.network.test_objective import ALPHA, central_differences, relative_error
 from tests.network.test_objective import value_and_gradient as objective_and_gradient
 
@@ -106,7 +107,7 @@ def test_gradient_is_the_slope_of_the_value(n_components, n_targets):
 def test_gradient_is_the_slope_of_the_held_loss(n_components, n_targets, beta):
     loss = MixtureDensity(n_components, beta=beta)
     z, y = scores_and_targets(loss, n_targets)
-    held = loss.held(z, y)
+    held = loss.with_constants_fixed(z, y)
     assert held.value(z, y).shape == (N_NETWORKS, N_ROWS, 1)
     expected = slopes(lambda z: held.value(z, y), z)
     np.testing.assert_allclose(gradient_of(loss, z, y), expected, rtol=1e-6, atol=1e-7)
@@ -120,7 +121,7 @@ def test_the_held_loss_has_a_gradient_elsewhere_too(n_components, n_targets, bet
     """Its responsibilities and factors stay those of where it was held."""
     loss = MixtureDensity(n_components, beta=beta)
     z, y = scores_and_targets(loss, n_targets)
-    held, elsewhere = loss.held(z, y), scores_and_targets(loss, n_targets, seed=1)[0]
+    held, elsewhere = loss.with_constants_fixed(z, y), scores_and_targets(loss, n_targets, seed=1)[0]
     expected = slopes(lambda z: held.value(z, y), elsewhere)
     np.testing.assert_allclose(gradient_of(held, elsewhere, y), expected, rtol=1e-6, atol=1e-7)
 
@@ -200,6 +201,26 @@ def test_value_and_gradient_write_into_no_input(n_components, n_targets):
     gradient_of(loss, z, y)
 
 
+def test_gradient_makes_no_large_arrays(monkeypatch):
+    monkeypatch.setattr(skmlp.network.softmax, "CACHE_BLOCK", 512)
+    loss = stacked([MixtureDensity(17, beta=0.5)] * 3, n_axes=2)
+    rng = np.random.default_rng(0)
+    z, y = rng.normal(size=(3, 499, loss.n_scores(5))), rng.normal(size=(3, 499, 5))
+    delta = np.empty_like(z)
+    assert peak_memory(lambda: loss.gradient(z, y, delta)) < z.nbytes / 10
+
+
+@COMPONENTS
+@TARGETS
+@BETAS
+def test_gradient_of_many_rows_is_that_of_each_part(monkeypatch, n_components, n_targets, beta):
+    loss = MixtureDensity(n_components, beta=beta)
+    z, y = scores_and_targets(loss, n_targets)
+    expected = gradient_of(loss, z, y)
+    monkeypatch.setattr(skmlp.network.softmax, "CACHE_BLOCK", 20)
+    np.testing.assert_allclose(gradient_of(loss, z, y), expected, rtol=1e-12, atol=1e-14)
+
+
 # Precision.
 
 
@@ -211,7 +232,7 @@ def test_float32_is_kept_and_close_to_float64(n_components, n_targets, beta):
     z, y = (array.astype(np.float32) for array in scores_and_targets(loss, n_targets))
     value, components = loss.value(z, y), loss.components(z)
     assert {array.dtype for array in (value, *components)} == {np.dtype(np.float32)}
-    assert loss.held(z, y).value(z, y).dtype == np.float32
+    assert loss.with_constants_fixed(z, y).value(z, y).dtype == np.float32
     exact = z.astype(float), y.astype(float)
     np.testing.assert_allclose(value, loss.value(*exact), rtol=2e-5, atol=2e-6)
     # Differences of squares cancel in the gradient of a scale.
@@ -233,7 +254,7 @@ def test_value_and_gradient_are_finite_at_extremes(n_components, n_targets, beta
     tolerance = {"rtol": 1e-12} if dtype == "float64" else {"rtol": 1e-5, "atol": 1e-4}
     np.testing.assert_allclose(value[..., 0], naive_value(loss, z, y), **tolerance)
     assert np.isfinite(value).all()
-    assert np.isfinite(loss.held(z, y).value(z, y)).all()
+    assert np.isfinite(loss.with_constants_fixed(z, y).value(z, y)).all()
     assert np.isfinite(gradient_of(loss, z, y)).all()
 
 
@@ -375,7 +396,7 @@ def test_gradient_of_a_network_is_the_slope_of_the_objective(n_components, n_tar
     value, gradient = objective_and_gradient(objective, theta, x, y, weights)
     assert (relative_error(gradient, central_differences(objective, theta, x, y, weights)) < 1e-6).all()
     losses = naive_value(loss, raw_scores(network, theta, x), y)
-    penalties = ALPHA / 2 * (theta[:, : network.layout.n_penalised] ** 2).sum(axis=1)
+    penalties = ALPHA / 2 * (theta[:, : network.layout.n_penalized] ** 2).sum(axis=1)
     total = N_ROWS if weights is None else weights.sum(axis=1)
     np.testing.assert_allclose(value, np.average(losses, axis=1, weights=weights) + penalties / total)
 
@@ -388,7 +409,7 @@ def test_gradient_of_a_network_is_the_slope_of_the_held_objective(n_components, 
     network, theta, x, y, weights = problem(loss, n_targets, 1)
     alpha = ALPHA[:1]
     _, gradient = objective_and_gradient(Objective(network, loss, alpha), theta, x, y, weights)
-    held = Objective(network, loss.held(raw_scores(network, theta, x), y), alpha)
+    held = Objective(network, loss.with_constants_fixed(raw_scores(network, theta, x), y), alpha)
     assert (relative_error(gradient, central_differences(held, theta, x, y, weights)) < 1e-6).all()
 
 
@@ -416,7 +437,7 @@ def test_each_network_of_a_stack_has_its_own_constants(n_components, n_targets, 
     losses = of_each(n_components)
     stack = stacked(losses, dtype, n_axes=2)
     z, y = (array.astype(dtype) for array in scores_and_targets(losses[0], n_targets))
-    value, gradient, held = stack.value(z, y), gradient_of(stack, z, y), stack.held(z, y)
+    value, gradient, held = stack.value(z, y), gradient_of(stack, z, y), stack.with_constants_fixed(z, y)
     assert value.dtype == gradient.dtype == held.value(z, y).dtype == dtype
     rtol = 1e-12 if dtype == "float64" else 1e-4
     for k, loss in enumerate(losses):
@@ -424,9 +445,9 @@ def test_each_network_of_a_stack_has_its_own_constants(n_components, n_targets, 
         np.testing.assert_array_equal(value[one], loss.value(z[one], y[one]))
         expected = gradient_of(loss, z[one], y[one])
         np.testing.assert_allclose(gradient[one], expected, rtol=rtol, atol=rtol)
-        alone = loss.held(z[one], y[one])
+        alone = loss.with_constants_fixed(z[one], y[one])
         np.testing.assert_allclose(held.value(z, y)[one], alone.value(z[one], y[one]), rtol=rtol, atol=rtol)
-    assert len({kind(loss) for loss in losses}) == 1
+    assert len({stack_key(loss) for loss in losses}) == 1
 
 
 @COMPONENTS
@@ -434,7 +455,7 @@ def test_each_network_of_a_stack_has_its_own_constants(n_components, n_targets, 
 def test_gradient_with_columns_is_the_slope_of_the_held_loss(n_components, n_targets):
     loss = stacked(of_each(n_components), n_axes=2)
     z, y = scores_and_targets(loss, n_targets)
-    held = loss.held(z, y)
+    held = loss.with_constants_fixed(z, y)
     np.testing.assert_allclose(
         gradient_of(loss, z, y), slopes(lambda z: held.value(z, y), z), rtol=1e-5, atol=1e-6
     )
@@ -456,4 +477,4 @@ def test_an_invalid_value_in_a_column_is_refused(name, values):
 
 
 def test_numbers_of_components_keep_networks_apart():
-    assert kind(MixtureDensity(2)) != kind(MixtureDensity(3))
+    assert stack_key(MixtureDensity(2)) != stack_key(MixtureDensity(3))

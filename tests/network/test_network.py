@@ -7,8 +7,16 @@ from scipy import sparse
 import skmlp.network.network
 from skmlp.network.activations import ACTIVATIONS, ReLU, Tanh
 from skmlp.network.initializers import Auto, Orthogonal
-from skmlp.network.layers import NORMALIZATIONS, BatchNormalization, Dense, Dropout, Nonlinearity
+from skmlp.network.layers import (
+    Dense,
+    Dropout,
+    Nonlinearity,
+)
 from skmlp.network.network import Network, multilayer_perceptron
+from skmlp.network.normalizations import (
+    NORMALIZATIONS,
+    BatchNormalization,
+)
 from tests.network.problems import (
     HIDDEN,
     N_INPUTS,
@@ -162,7 +170,6 @@ def test_multilayer_perceptron_alternates_dense_and_nonlinear():
         Dense(13, auto, tanh),
     ]
     assert network.widths == [5, 7, 7, 2, 2, 13]
-    assert network.dense == [0, 2, 4]
     assert network.layout.n_parameters == (5 + 1) * 7 + (7 + 1) * 2 + (2 + 1) * 13
 
 
@@ -194,11 +201,10 @@ def test_multilayer_perceptron_has_everything_in_its_place(normalization):
         Dropout(0.5),
         Dense(13, orthogonal, tanh),
     ]
-    assert network.dense == [0, 4, 7, 11]
     n_each = len(normalization.specs(1))
     n_biases = (7 + 2 + 3) * has_biases + 13
-    assert network.layout.n_parameters == network.layout.n_penalised + n_biases + n_each * (7 + 2 + 3)
-    assert network.layout.n_penalised == 5 * 7 + 7 * 2 + 2 * 3 + 3 * 13
+    assert network.layout.n_parameters == network.layout.n_penalized + n_biases + n_each * (7 + 2 + 3)
+    assert network.layout.n_penalized == 5 * 7 + 7 * 2 + 2 * 3 + 3 * 13
 
 
 def test_multilayer_perceptron_without_hidden_layers_is_one_dense_layer():
@@ -216,16 +222,21 @@ def test_activations_of_hidden_layers_may_differ():
     assert (scores != network_and_theta()[0].output(views(network, theta), rows(11))).any()
 
 
+def dense_only(network, of_layers):
+    pairs = zip(network.layers, of_layers, strict=True)
+    return [of_layer for layer, of_layer in pairs if isinstance(layer, Dense)]
+
+
 @EVERY_NORMALIZATION
-def test_normalised_networks_start_with_gain_one_and_as_without(normalization):
+def test_normalized_networks_start_with_gain_one_and_as_without(normalization):
     network, _ = network_and_theta(normalization=normalization)
     plain, _ = network_and_theta()
     own, expected = (
         views(which, which.initial_parameters([np.random.RandomState(3)], np.dtype(float)))
         for which in (network, plain)
     )
-    for i, j in zip(network.dense, plain.dense, strict=True):
-        for a, b in zip(own[i], expected[j], strict=not isinstance(normalization, BatchNormalization)):
+    for a_layer, b_layer in zip(dense_only(network, own), dense_only(plain, expected), strict=True):
+        for a, b in zip(a_layer, b_layer, strict=not isinstance(normalization, BatchNormalization)):
             np.testing.assert_array_equal(a, b)
     for layer, parameters in zip(network.layers, own, strict=True):
         if layer is normalization:
@@ -245,14 +256,21 @@ def test_a_stack_has_the_numbers_of_its_networks_as_columns(dtype):
     first, second = (layer for layer in stack.layers if isinstance(layer, Dropout))
     assert first.rate.dtype == dtype
     np.testing.assert_array_equal(first.rate, np.array([0.1, 0.5, 0.3], dtype).reshape(3, 1, 1))
-    assert second.rate == 0.2
+    np.testing.assert_array_equal(second.rate, np.full((3, 1, 1), 0.2, dtype))
     assert stack.n_inputs == N_INPUTS
     assert stack.widths == with_dropout(0.1)[0].widths
     assert stack.layout.n_parameters == with_dropout(0.1)[0].layout.n_parameters
 
 
-def test_a_stack_of_equal_networks_is_one_of_them():
-    networks = with_dropout(0.3, 0.3)
+@pytest.mark.parametrize("rates", [(0.3,), (0.3, 0.3)], ids=str)
+def test_a_stack_of_one_network_or_of_equal_ones_has_columns_too(rates):
+    stack = Network.stack(with_dropout(*rates), float)
+    first, _ = (layer for layer in stack.layers if isinstance(layer, Dropout))
+    np.testing.assert_array_equal(first.rate, np.reshape(rates, (-1, 1, 1)))
+
+
+def test_a_stack_of_networks_without_fields_per_network_is_one_of_them():
+    networks = [network_and_theta(normalization=BatchNormalization())[0] for _ in range(2)]
     assert Network.stack(networks, float).layers == networks[0].layers
 
 
@@ -260,7 +278,7 @@ def test_keep_takes_the_columns_of_some_networks():
     stack = Network.stack(with_dropout(0.1, 0.5, 0.3), float).keep(np.array([True, False, True]))
     first, second = (layer for layer in stack.layers if isinstance(layer, Dropout))
     np.testing.assert_array_equal(first.rate.ravel(), [0.1, 0.3])
-    assert second.rate == 0.2
+    np.testing.assert_array_equal(second.rate.ravel(), [0.2, 0.2])
 
 
 def test_a_stack_predicts_as_each_network_alone():
@@ -276,8 +294,8 @@ def test_a_stack_predicts_as_each_network_alone():
 
 def test_networks_of_one_kind_differ_in_numbers_only():
     (one,) = with_dropout(0.1)
-    assert one.kind == with_dropout(0.7)[0].kind
-    assert hash(one.kind) == hash(with_dropout(0.7)[0].kind)
+    assert one.stack_key == with_dropout(0.7)[0].stack_key
+    assert hash(one.stack_key) == hash(with_dropout(0.7)[0].stack_key)
 
 
 @pytest.mark.parametrize(
@@ -296,17 +314,17 @@ def test_networks_of_one_kind_differ_in_numbers_only():
 )
 def test_what_changes_shapes_or_code_is_another_kind(other):
     options = {"dropout": (0.1, 0.2), **other}
-    assert network_and_theta(**options)[0].kind != with_dropout(0.1)[0].kind
+    assert network_and_theta(**options)[0].stack_key != with_dropout(0.1)[0].stack_key
 
 
 def test_constants_of_a_normalization_are_another_kind():
     kinds = {
-        network_and_theta(normalization=BatchNormalization(*constants))[0].kind
+        network_and_theta(normalization=BatchNormalization(*constants))[0].stack_key
         for constants in ((), (1e-3,), (1e-5, 0.3))
     }
     assert len(kinds) == 3
 
 
 def test_other_inputs_are_another_kind():
-    kinds = {multilayer_perceptron(n, (7,), 2, Tanh()).kind for n in (5, 6)}
+    kinds = {multilayer_perceptron(n, (7,), 2, Tanh()).stack_key for n in (5, 6)}
     assert len(kinds) == 2

@@ -7,9 +7,17 @@ from scipy.optimize import approx_fprime
 
 from skmlp.network.activations import ACTIVATIONS
 from skmlp.network.arrays import SparseBlock
-from skmlp.network.layers import NORMALIZATIONS, BatchNormalization, LayerNormalization, Training
-from skmlp.network.losses import BinaryFocal, Focal, Huber, LogLoss, SquaredError
+from skmlp.network.hyperparameters import fields_per_network
+from skmlp.network.layers import (
+    Training,
+)
+from skmlp.network.losses import Huber, LogLoss, SquaredError
 from skmlp.network.mixture_density import MixtureDensity
+from skmlp.network.normalizations import (
+    NORMALIZATIONS,
+    BatchNormalization,
+    LayerNormalization,
+)
 from skmlp.network.objective import Objective, block_weight
 from tests.network.problems import (
     CONSTANTS,
@@ -59,10 +67,10 @@ def central_differences(objective, theta, x, y, weights=None, step=1e-5):
     return slopes
 
 
-def assert_gradient_is_the_slope(network, theta, loss, n_networks=3, weighted=True, penalised=True):
+def assert_gradient_is_the_slope(network, theta, loss, n_networks=3, weighted=True, penalized=True):
     x, y, weights = data(loss, n_networks)
     weights = weights if weighted else None
-    alpha = ALPHA[:n_networks] if penalised else np.zeros(n_networks)
+    alpha = ALPHA[:n_networks] if penalized else np.zeros(n_networks)
     training = Training(streams(n_networks), weights)
     traces = network.traces(n_networks, x.shape[1], theta, training)
     z = network.forward(network.layout.view(theta.copy()).layers, x, traces)
@@ -91,12 +99,12 @@ def test_gradient_is_the_slope_of_the_value(activation, loss, depth):
 @EVERY_DEPTH
 @pytest.mark.parametrize("n_networks", [1, 3])
 @WEIGHTED
-@pytest.mark.parametrize("penalised", [False, True], ids=["alpha=0", "alpha per network"])
+@pytest.mark.parametrize("penalized", [False, True], ids=["alpha=0", "alpha per network"])
 def test_gradient_is_the_slope_for_any_stack_weights_and_penalty(
-    loss, depth, n_networks, weighted, penalised
+    loss, depth, n_networks, weighted, penalized
 ):
     network, theta = network_and_theta(HIDDEN[depth], "tanh", n_networks)
-    assert_gradient_is_the_slope(network, theta, loss, n_networks, weighted, penalised)
+    assert_gradient_is_the_slope(network, theta, loss, n_networks, weighted, penalized)
 
 
 EXTRAS = {
@@ -119,11 +127,11 @@ def test_gradient_is_the_slope_with_normalization_and_dropout(extra, loss):
 @EVERY_EXTRA
 @pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
 @pytest.mark.parametrize(("n_networks", "weighted"), [(1, False), (3, True)], ids=["alone", "weighted"])
-def test_gradient_is_the_slope_with_any_activation_normalised_or_dropped(
+def test_gradient_is_the_slope_with_any_activation_normalized_or_dropped(
     extra, activation, n_networks, weighted
 ):
     network, theta = network_and_theta((7, 3), activation, n_networks, **extra)
-    assert_gradient_is_the_slope(network, theta, LogLoss((4, 9)), n_networks, weighted)
+    assert_gradient_is_the_slope(network, theta, LogLoss(group_sizes=(4, 9)), n_networks, weighted)
 
 
 def own_streams():
@@ -133,8 +141,8 @@ def own_streams():
 @EVERY_EXTRA
 @WEIGHTED
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_networks_normalised_or_dropped_in_a_stack_equal_each_alone(extra, weighted, dtype):
-    loss = LogLoss((4, 9))
+def test_networks_normalized_or_dropped_in_a_stack_equal_each_alone(extra, weighted, dtype):
+    loss = LogLoss(group_sizes=(4, 9))
     network, theta = network_and_theta((7, 3), **extra)
     theta, x, y, weights, alpha = (a.astype(dtype) for a in (theta, *data(loss), ALPHA))
     together = theta.copy()
@@ -169,9 +177,9 @@ def test_kept_networks_draw_from_their_own_streams(extra):
 
 @EVERY_EXTRA
 @pytest.mark.parametrize("factor", [1, 1e3], ids=["alike", "far off"])
-def test_rows_of_weight_zero_change_nothing_normalised_or_dropped(extra, factor):
+def test_rows_of_weight_zero_change_nothing_normalized_or_dropped(extra, factor):
     """They come last in a block: the other rows find the same random numbers without them."""
-    loss = LogLoss((4, 9))
+    loss = LogLoss(group_sizes=(4, 9))
     network, theta = network_and_theta((7,), **{**extra, "dropout": extra.get("dropout", ())[:1]})
     x, y, weights = data(loss)
     padded = [np.concatenate([array, array[:, :2]], axis=1) for array in (x, y, weights)]
@@ -188,7 +196,7 @@ def test_rows_of_weight_zero_change_nothing_normalised_or_dropped(extra, factor)
 
 @pytest.mark.parametrize("normalization", NORMALIZATIONS.values(), ids=NORMALIZATIONS)
 @EVERY_LOSS
-def test_integer_weights_equal_repeated_rows_normalised(loss, normalization):
+def test_integer_weights_equal_repeated_rows_normalized(loss, normalization):
     network, theta = network_and_theta(normalization=normalization)
     x, y, _ = data(loss)
     times = np.array([1, 2, 3, 0, 1, 1, 5, 1, 2, 1, 1])
@@ -213,21 +221,21 @@ def test_a_block_without_weight_leaves_the_running_statistics_alone():
     np.testing.assert_array_equal(gradient, 0)
 
 
-def test_normalization_and_dropout_are_not_penalised():
+def test_normalization_and_dropout_are_not_penalized():
     network, theta = network_and_theta(normalization=LayerNormalization(), dropout=(0.3, 0.2))
     x, y, _ = data(SquaredError())
     gradients = [
         value_and_gradient(Objective(network, SquaredError(), alpha, own_streams()), theta, x, y)[1]
         for alpha in (np.zeros(3), np.ones(3))
     ]
-    n_penalised = network.layout.n_penalised
-    assert n_penalised == 5 * 7 + 7 * 2 + 2 * 13
-    np.testing.assert_array_equal((gradients[1] - gradients[0])[:, n_penalised:], 0)
+    n_penalized = network.layout.n_penalized
+    assert n_penalized == 5 * 7 + 7 * 2 + 2 * 13
+    np.testing.assert_array_equal((gradients[1] - gradients[0])[:, n_penalized:], 0)
 
 
 def test_gradient_agrees_with_scipy():
     """scipy's differences are one-sided and less accurate."""
-    loss = LogLoss((4, 9))
+    loss = LogLoss(group_sizes=(4, 9))
     network, theta = network_and_theta(n_networks=1)
     x, y, weights = data(loss, n_networks=1)
     objective = Objective(network, loss, ALPHA[:1])
@@ -284,7 +292,7 @@ def test_keep_is_the_objective_of_some_networks():
 @pytest.mark.parametrize("make", [sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array])
 @EVERY_DEPTH
 def test_sparse_rows_equal_dense_rows(make, depth):
-    loss = LogLoss((4, 9))
+    loss = LogLoss(group_sizes=(4, 9))
     network, theta = network_and_theta(HIDDEN[depth])
     x, y, weights = data(loss)
     x[x < 0.3] = 0
@@ -313,11 +321,11 @@ def test_rows_of_weight_zero_change_nothing(loss):
 def test_block_without_weight_leaves_only_the_penalty(loss):
     network, theta = network_and_theta()
     x, y, weights = data(loss)
-    n_penalised = network.layout.n_penalised
+    n_penalized = network.layout.n_penalized
     value, gradient = value_and_gradient(Objective(network, loss, ALPHA), theta, x, y, 0 * weights)
-    np.testing.assert_allclose(value, ALPHA / 2 * (theta[:, :n_penalised] ** 2).sum(axis=1))
-    np.testing.assert_array_equal(gradient[:, :n_penalised], ALPHA[:, np.newaxis] * theta[:, :n_penalised])
-    np.testing.assert_array_equal(gradient[:, n_penalised:], 0)
+    np.testing.assert_allclose(value, ALPHA / 2 * (theta[:, :n_penalized] ** 2).sum(axis=1))
+    np.testing.assert_array_equal(gradient[:, :n_penalized], ALPHA[:, np.newaxis] * theta[:, :n_penalized])
+    np.testing.assert_array_equal(gradient[:, n_penalized:], 0)
 
 
 @EVERY_LOSS
@@ -342,7 +350,7 @@ def test_weights_of_one_equal_no_weights(loss):
         np.testing.assert_array_equal(a, b)
 
 
-def test_biases_are_not_penalised():
+def test_biases_are_not_penalized():
     network, theta = network_and_theta()
     x, y, _ = data(SquaredError())
     gradients = [
@@ -350,23 +358,23 @@ def test_biases_are_not_penalised():
         for alpha in (np.zeros(3), np.ones(3))
     ]
     difference = gradients[1] - gradients[0]
-    n_penalised = network.layout.n_penalised
-    np.testing.assert_allclose(difference[:, :n_penalised], theta[:, :n_penalised] / 11, rtol=1e-11)
-    np.testing.assert_array_equal(difference[:, n_penalised:], 0)
+    n_penalized = network.layout.n_penalized
+    np.testing.assert_allclose(difference[:, :n_penalized], theta[:, :n_penalized] / 11, rtol=1e-11)
+    np.testing.assert_array_equal(difference[:, n_penalized:], 0)
 
 
 @EVERY_LOSS
 def test_reported_squared_error_is_the_mean_over_outputs(loss):
     network, theta = network_and_theta()
     x, y, weights = data(loss)
-    reported, minimised = [], []
+    reported, minimized = [], []
     for alpha in (np.zeros(3), ALPHA):
         arguments = (Objective(network, loss, alpha), theta, x, y, weights)
-        minimised.append(value_and_gradient(*arguments)[0])
+        minimized.append(value_and_gradient(*arguments)[0])
         reported.append(value_and_gradient(*arguments, reported=True)[0])
     divisor = N_OUTPUTS if isinstance(loss, SquaredError) else 1
-    np.testing.assert_allclose(reported[0], minimised[0] / divisor, rtol=1e-13)
-    penalties = [values[1] - values[0] for values in (reported, minimised)]
+    np.testing.assert_allclose(reported[0], minimized[0] / divisor, rtol=1e-13)
+    penalties = [values[1] - values[0] for values in (reported, minimized)]
     np.testing.assert_allclose(*penalties, rtol=1e-10, atol=1e-14)
 
 
@@ -410,7 +418,7 @@ def test_float32_is_close_to_float64(loss, depth):
 
 
 def test_inputs_are_not_written_into():
-    loss = LogLoss((4, 9))
+    loss = LogLoss(group_sizes=(4, 9))
     network, theta = network_and_theta()
     arrays = data(loss)
     for array in (theta, *arrays):
@@ -437,9 +445,9 @@ def test_penalty_reaches_every_block_of_a_large_buffer():
         value_and_gradient(Objective(network, SquaredError(), alpha), theta, x, y)[1]
         for alpha in (np.zeros(3), ALPHA)
     ]
-    n_penalised = network.layout.n_penalised
+    n_penalized = network.layout.n_penalized
     expected = ALPHA[:, np.newaxis] * theta / 11
-    expected[:, n_penalised:] = 0
+    expected[:, n_penalized:] = 0
     np.testing.assert_allclose(gradients[1] - gradients[0], expected, rtol=1e-9, atol=1e-9)
 
 
@@ -479,7 +487,7 @@ def test_objectives_as_one_equal_each_alone(losses, weighted, dtype, normalizati
         value, gradient = value_and_gradient(alone, theta[one].copy(), x[one], y[one], own)
         np.testing.assert_allclose(values[one], value, **ROUNDED[dtype])
         np.testing.assert_allclose(gradients[one], gradient, **ROUNDED[dtype])
-        if dtype == "float64" and not isinstance(losses[0], Focal | BinaryFocal):
+        if dtype == "float64":
             np.testing.assert_array_equal(values[one], value)
             np.testing.assert_array_equal(gradients[one], gradient)
 
@@ -546,14 +554,36 @@ def test_objectives_of_several_networks_each():
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_single_objective_is_its_own_stack():
-    (first, *_) = objectives_of(CONSTANTS["huber"])
-    assert Objective.stack([first]) is first
+EVERY_LOSS_THRICE = pytest.mark.parametrize(
+    "losses",
+    [*CONSTANTS.values(), *([loss] * 3 for loss in LOSS_CASES.values())],
+    ids=[*(f"{name}s that differ" for name in CONSTANTS), *LOSS_CASES],
+)
+
+
+@EVERY_LOSS_THRICE
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_stack_of_one_computes_with_columns_as_a_stack_of_many(losses, dtype):
+    """So every network of a stack has the same bits as alone, whatever differs between networks."""
+    _, theta = network_and_theta((7, 3), dropout=RATES[0])
+    theta, x, y, weights = (a.astype(dtype) for a in (theta, *data(losses[0])))
+    values, gradients = value_and_gradient(
+        Objective.stack(objectives_of(losses, dtype)), theta, x, y, weights
+    )
+    for k, alone in enumerate(objectives_of(losses, dtype)):
+        one, stack = slice(k, k + 1), Objective.stack([alone])
+        for choice in (stack.loss, *stack.network.layers):
+            for field in fields_per_network(choice):
+                assert getattr(choice, field.name).shape == (1, 1, 1)
+                assert getattr(choice, field.name).dtype == dtype
+        value, gradient = value_and_gradient(stack, theta[one], x[one], y[one], weights[one])
+        np.testing.assert_array_equal(values[one], value)
+        np.testing.assert_array_equal(gradients[one], gradient)
 
 
 def test_objectives_of_one_kind_differ_in_numbers_and_streams_only():
     for losses in LOSSES_OF_NETWORKS.values():
-        kinds = {objective.kind for objective in objectives_of(losses)}
+        kinds = {objective.stack_key for objective in objectives_of(losses)}
         assert len(kinds) == 1
 
 
@@ -568,7 +598,7 @@ def test_objectives_of_another_kind():
         Objective(network, MixtureDensity(2), ALPHA),
         Objective(network, MixtureDensity(3), ALPHA),
     ]
-    assert len({objective.kind for objective in kinds}) == len(kinds)
+    assert len({objective.stack_key for objective in kinds}) == len(kinds)
 
 
 # The values of many candidates for one network
@@ -588,7 +618,7 @@ def own(loss):
 @EVERY_LOSS
 @EVERY_DEPTH
 @WEIGHTED
-@pytest.mark.parametrize("reported", [False, True], ids=["minimised", "reported"])
+@pytest.mark.parametrize("reported", [False, True], ids=["minimized", "reported"])
 def test_values_of_candidates_are_those_of_training(loss, depth, weighted, reported):
     network, theta = candidates(depth)
     x, y, weights = own(loss)
@@ -604,7 +634,7 @@ def test_values_of_candidates_are_those_of_training(loss, depth, weighted, repor
 
 @EVERY_LOSS
 def test_values_are_computed_as_in_prediction(loss):
-    """Normalisations use what they have learnt, nothing drops out, and nothing is written."""
+    """Normalizations use what they have learnt, nothing drops out, and nothing is written."""
     network, theta = candidates(normalization=BatchNormalization(), dropout=(0.3, 0.2))
     x, y, weights = own(loss)
     for array in (theta, x, y, weights):
@@ -639,7 +669,7 @@ def test_a_cost_takes_the_place_of_the_mean_loss(weighted):
     values = Objective(network, SquaredError(), ALPHA[:1]).values(
         theta, x, y, weights, cost=cost, reported=True
     )
-    squares = (theta[:, : network.layout.n_penalised] ** 2).sum(axis=1)
+    squares = (theta[:, : network.layout.n_penalized] ** 2).sum(axis=1)
     total = len(y) if weights is None else weights.sum()
     np.testing.assert_allclose(values, np.arange(5) + ALPHA[0] / 2 * squares / total, rtol=1e-12)
     ((given, z),) = calls

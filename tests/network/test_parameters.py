@@ -1,13 +1,24 @@
+from dataclasses import replace
+from math import prod
+
 import numpy as np
 import pytest
 
 from skmlp.network.parameters import CACHE_BLOCK, Layout, ParameterSpec, cache_blocks
 
+
+def dense(n_inputs, n_units):
+    return [
+        ParameterSpec("weights", (n_inputs, n_units), "coefs_", penalized=True),
+        ParameterSpec("biases", (n_units,), "intercepts_"),
+    ]
+
+
 SPECS = [
-    [ParameterSpec((5, 7), penalised=True), ParameterSpec((1, 7), penalised=False)],
+    dense(5, 7),
     [],
-    [ParameterSpec((2,), penalised=False)],
-    [ParameterSpec((7, 3), penalised=True), ParameterSpec((1, 3), penalised=False)],
+    [ParameterSpec("gain", (2,), "gains_")],
+    dense(7, 3),
 ]
 LAYOUT = Layout(SPECS)
 N_PENALISED, N_PARAMETERS = 35 + 21, 35 + 21 + 7 + 2 + 3
@@ -20,7 +31,7 @@ def numbered(n_networks, n_columns=N_PARAMETERS):
 
 
 def test_sizes_are_those_of_the_specs():
-    assert LAYOUT.n_penalised == N_PENALISED
+    assert LAYOUT.n_penalized == N_PENALISED
     assert LAYOUT.n_parameters == N_PARAMETERS
 
 
@@ -28,7 +39,34 @@ def test_sizes_are_those_of_the_specs():
 def test_views_have_the_shapes_of_the_specs(n_networks):
     layers = LAYOUT.view(numbered(n_networks)).layers
     shapes = [[view.shape for view in layer] for layer in layers]
-    assert shapes == [[(n_networks, *spec.shape) for spec in layer] for layer in SPECS]
+    expected = [[(5, 7), (1, 7)], [], [(1, 2)], [(7, 3), (1, 3)]]
+    assert shapes == [[(n_networks, *shape) for shape in layer] for layer in expected]
+
+
+@EVERY_K
+def test_constants_are_not_stored(n_networks):
+    weights, biases = dense(5, 7)
+    layout = Layout([[weights, replace(biases, constant=0.0)], dense(7, 3)])
+    assert layout.specs[0][1].constant == 0
+    assert layout.n_parameters == 5 * 7 + 7 * 3 + 3
+    layers = layout.view(numbered(n_networks, layout.n_parameters)).layers
+    shapes = [[view.shape[1:] for view in layer] for layer in layers]
+    assert shapes == [[(5, 7)], [(7, 3), (1, 3)]]
+
+
+@pytest.mark.parametrize(
+    ("shape", "in_layer"), [((7,), (1, 7)), ((5, 7), (5, 7)), ((1, 7), (1, 7)), ((2, 3, 5), (2, 3, 5))]
+)
+def test_a_layer_sees_a_vector_as_a_row(shape, in_layer):
+    spec = ParameterSpec("table", shape, "tables_")
+    assert spec.shape_in_layer == in_layer
+    (((view,),)) = Layout([[spec]]).view(numbered(2, prod(shape))).layers
+    assert view.shape == (2, *in_layer)
+
+
+def test_arrays_are_learned_and_stored_but_not_penalized_by_default():
+    spec = ParameterSpec("gain", (7,), "gains_")
+    assert (spec.penalized, spec.constant, spec.learned) == (False, None, True)
 
 
 @EVERY_K
@@ -36,7 +74,7 @@ def test_all_views_share_memory_with_the_buffer(n_networks):
     flat = numbered(n_networks)
     parameters = LAYOUT.view(flat)
     assert parameters.flat is flat
-    for groups in (parameters.layers, parameters.penalised, [parameters.blocks]):
+    for groups in (parameters.layers, parameters.penalized, [parameters.blocks]):
         views = [view for group in groups for view in group if view.size]
         for view in views:
             view[...] = -1
@@ -54,7 +92,7 @@ def test_every_column_belongs_to_one_array(n_networks):
 
 
 @EVERY_K
-def test_what_is_penalised_comes_first_in_the_order_of_the_layers(n_networks):
+def test_what_is_penalized_comes_first_in_the_order_of_the_layers(n_networks):
     flat = numbered(n_networks)
     layers = LAYOUT.view(flat).layers
     views = [layers[0][0], layers[3][0], layers[0][1], layers[2][0], layers[3][1]]
@@ -63,17 +101,17 @@ def test_what_is_penalised_comes_first_in_the_order_of_the_layers(n_networks):
 
 
 @EVERY_K
-def test_row_times_column_is_the_squared_norm_of_a_penalised_array(n_networks):
+def test_row_times_column_is_the_squared_norm_of_a_penalized_array(n_networks):
     parameters = LAYOUT.view(numbered(n_networks))
-    norms = [(row @ column)[:, 0, 0] for row, column in parameters.penalised]
+    norms = [(row @ column)[:, 0, 0] for row, column in parameters.penalized]
     arrays = [parameters.layers[0][0], parameters.layers[3][0]]
     np.testing.assert_allclose(norms, [(array**2).sum(axis=(1, 2)) for array in arrays])
 
 
-def test_without_parameters_penalised_there_is_no_penalised_view():
-    layout = Layout([[ParameterSpec((2,), penalised=False)]])
+def test_without_parameters_penalized_there_is_no_penalized_view():
+    layout = Layout([[ParameterSpec("gain", (2,), "gains_")]])
     parameters = layout.view(np.zeros((3, 2)))
-    assert parameters.penalised == []
+    assert parameters.penalized == []
     assert [block.shape for block in parameters.blocks] == [(3, 2)]
 
 
@@ -96,9 +134,7 @@ def test_blocks_are_as_few_as_fit_the_cache():
 
 
 def test_parameters_are_cut_into_blocks():
-    layout = Layout(
-        [[ParameterSpec((5, 11003), penalised=True), ParameterSpec((1, 11003), penalised=False)]]
-    )
+    layout = Layout([dense(5, 11003)])
     flat = numbered(3, layout.n_parameters)
     expected = [flat[block] for block in cache_blocks(*flat.shape)]
     assert len(expected) > 3

@@ -1,6 +1,7 @@
 """Networks to train: a stack of members that differ in all that may differ within a stack."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
+from itertools import chain
 
 import numpy as np
 
@@ -9,10 +10,10 @@ from skmlp.network.hyperparameters import stacked
 from skmlp.network.losses import SquaredError
 from skmlp.network.network import multilayer_perceptron
 from skmlp.network.objective import Objective
-from skmlp.training.batches import Batches
+from skmlp.training.batches import Batches, initial_order
 from skmlp.training.optimizers import Adam, Optimizer
-from skmlp.training.result import State
 from skmlp.training.schedules import Constant
+from skmlp.training.state import State
 from skmlp.training.stochastic import StochasticSolver
 from skmlp.training.stopping import Stopping
 from tests.network.problems import targets
@@ -69,16 +70,12 @@ class Training:
         theta = self.network.initial_parameters(random_states, dtype)
         rate = np.array([member.rate for member in members])
         weight = None if sample_weight is None else sample_weight.astype(dtype)
-        rows = [np.array(member.rows) for member in members]
         self.optimizer = stacked([member.optimizer for member in members])
         self.objective = Objective(
-            self.network,
-            loss,
-            np.array([member.alpha for member in members], dtype=dtype),
-            [np.random.Generator(np.random.SFC64(member.seed)) for member in members],
+            self.network, loss, np.array([member.alpha for member in members], dtype=dtype)
         )
-        self.batches = Batches(make(X.astype(dtype)), self.y, weight, rows, batch_size)
-        self.random_states = random_states if shuffle else None
+        n_rows = np.array([len(member.rows) for member in members])
+        self.batches = Batches(make(X.astype(dtype)), self.y, weight, n_rows, batch_size)
         self.settings = {
             "optimizer": self.optimizer,
             "schedule": schedule,
@@ -90,18 +87,24 @@ class Training:
         }
         self.max_iter, self.patience = max_iter, patience
         self.tol = np.array([member.tol for member in members])
-        self.state = State.start(theta, self.optimizer.n_moments, rate)
+        self.state = State.start(
+            theta,
+            self.optimizer.n_moments,
+            rate,
+            initial_order([np.array(member.rows) for member in members]),
+            random_states if shuffle else (),
+            [np.random.Generator(np.random.SFC64(member.seed)) for member in members],
+            validated=validate is not None,
+        )
 
     @staticmethod
     def _unless_all_are(default, values):
         return None if set(values) == {default} else np.array(values)
 
     def solver(self, max_iter=None, **plan):
-        """Return a solver; one after another, they go on with the same batches and random streams."""
+        """Return a solver."""
         stopping = Stopping(self.max_iter if max_iter is None else max_iter, self.tol, self.patience)
-        return StochasticSolver(
-            self.objective, self.batches, self.random_states, stopping=stopping, **self.settings, **plan
-        )
+        return StochasticSolver(self.objective, self.batches, stopping=stopping, **self.settings, **plan)
 
     def run(self):
         return self.solver().train(self.state)
@@ -110,3 +113,29 @@ class Training:
 def train(*members, **options):
     """Return the TrainingResult of a stack of ``members``."""
     return Training(members, **options).run()
+
+
+def state_of(stream):
+    """Return what a RandomState or a Generator draws from."""
+    return (
+        stream.get_state(legacy=False)
+        if isinstance(stream, np.random.RandomState)
+        else stream.bit_generator.state
+    )
+
+
+def assert_equal_states(state, other, **tolerance):
+    """Assert that two states have equal arrays and curves (to rounding, with a tolerance) and streams."""
+    tolerance = {"rtol": 0, **tolerance}
+    for field in fields(State):
+        ours, theirs = getattr(state, field.name), getattr(other, field.name)
+        if field.name in ("random_states", "streams"):
+            np.testing.assert_equal([state_of(s) for s in ours], [state_of(s) for s in theirs])
+        elif field.name == "curves":
+            for a, b in zip(astuple(ours), astuple(theirs), strict=True):
+                assert [len(curve) for curve in a] == [len(curve) for curve in b]
+                np.testing.assert_allclose([*chain(*a)], [*chain(*b)], **tolerance)
+        elif ours is None:
+            assert theirs is None
+        else:
+            np.testing.assert_allclose(ours, theirs, err_msg=field.name, **tolerance)

@@ -5,7 +5,7 @@ import pytest
 
 from skmlp.training.optimizers import SGD, Adam, NAdam, RMSprop
 from skmlp.training.schedules import Constant, Cosine, Linear, OneCycle
-from skmlp.training.stochastic import clip
+from skmlp.training.stack import clip
 
 torch = pytest.importorskip("torch")
 optim = torch.optim
@@ -34,7 +34,9 @@ def path(optimizer, rates, weight_decay=0.0, max_norm=np.inf):
         gradient = slope(theta, t)
         clip(gradient, np.array([max_norm]))
         theta *= 1 - rate * weight_decay
-        optimizer.update(theta, gradient, tuple(moments), optimizer.constants(rate, t))
+        constants = optimizer.constants(np.full((1, 1, 1), rate), np.full((1, 1, 1), float(t)))
+        scratch = np.empty((optimizer.n_scratch, *theta.shape))
+        optimizer.update(theta, gradient, (*moments, *scratch), tuple(np.ravel(c)[0] for c in constants))
         points.append(theta[0].copy())
     return np.array(points)
 

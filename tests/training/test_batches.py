@@ -5,7 +5,7 @@ from scipy import sparse
 
 import skmlp.training.batches
 from skmlp.network.arrays import SparseBlock
-from skmlp.training.batches import Batches
+from skmlp.training.batches import Batches, initial_order
 
 N, M, Q = 53, 5, 2
 X = np.random.default_rng(0).normal(size=(N, M))
@@ -31,6 +31,20 @@ EVERY_CHUNK = pytest.mark.parametrize("gather_bytes", [0, 900, 262_144], indirec
 @pytest.fixture
 def gather_bytes(request, monkeypatch):
     monkeypatch.setattr(skmlp.training.batches, "GATHER_BYTES", request.param)
+
+
+class Ordered:
+    """Batches with the order of their rows."""
+
+    def __init__(self, X, y, weight, rows, batch_size):
+        self.batches = Batches(X, y, weight, np.array([len(r) for r in rows]), batch_size)
+        self.order = initial_order(rows)
+
+    def shuffle(self, random_states):
+        self.batches.shuffle(self.order, random_states)
+
+    def __iter__(self):
+        return self.batches.gather(self.order)
 
 
 def streams(*seeds):
@@ -64,7 +78,7 @@ def seen(batches, k):
 @EVERY_CHUNK
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_each_network_sees_each_of_its_rows_once_an_epoch(make, batch_size, gather_bytes, shuffled):
-    batches = Batches(make(X), Y, None, FOLDS, batch_size)
+    batches = Ordered(make(X), Y, None, FOLDS, batch_size)
     random_states = streams(2, 3, 5)
     for _ in range(3):
         if shuffled:
@@ -79,7 +93,7 @@ def test_each_network_sees_each_of_its_rows_once_an_epoch(make, batch_size, gath
 @EVERY_CHUNK
 @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["unweighted", "weighted"])
 def test_rows_targets_and_weights_belong_together(make, batch_size, gather_bytes, weight):
-    batches = Batches(make(X), Y, weight, FOLDS, batch_size)
+    batches = Ordered(make(X), Y, weight, FOLDS, batch_size)
     batches.shuffle(streams(2, 3, 5))
     for x, y, weights in epoch(batches):
         rows = x[..., 0].astype(int)
@@ -93,7 +107,7 @@ def test_rows_targets_and_weights_belong_together(make, batch_size, gather_bytes
 
 @EVERY_SIZE
 def test_batches_have_batch_size_rows_and_the_last_one_the_rest(batch_size):
-    sizes = [x.shape[1] for x, _, _ in epoch(Batches(X, Y, None, FOLDS, batch_size))]
+    sizes = [x.shape[1] for x, _, _ in epoch(Ordered(X, Y, None, FOLDS, batch_size))]
     assert sum(sizes) == 41
     assert all(size == min(batch_size, 41) for size in sizes[:-1])
     assert 0 < sizes[-1] <= batch_size
@@ -102,7 +116,7 @@ def test_batches_have_batch_size_rows_and_the_last_one_the_rest(batch_size):
 @EVERY_KIND
 @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["unweighted", "weighted"])
 def test_padding_weighs_nothing(make, weight):
-    *full, last = epoch(Batches(make(X), Y, weight, UNEQUAL, 19))
+    *full, last = epoch(Ordered(make(X), Y, weight, UNEQUAL, 19))
     assert all((weights > 0).all() for _, _, weights in full)
     np.testing.assert_array_equal((last[2] > 0).sum(axis=1), [1, 3, 2])
     for k, rows in enumerate(UNEQUAL):
@@ -114,7 +128,7 @@ def test_padding_weighs_nothing(make, weight):
 
 def test_padding_repeats_a_row_of_the_network_itself():
     """Rows that are held out from a network must not reach it, not even by weight zero: 0 * inf is nan."""
-    batches = Batches(X, Y, None, UNEQUAL, 19)
+    batches = Ordered(X, Y, None, UNEQUAL, 19)
     batches.shuffle(streams(2, 3, 5))
     for x, _, _ in epoch(batches):
         for k, rows in enumerate(UNEQUAL):
@@ -122,21 +136,21 @@ def test_padding_repeats_a_row_of_the_network_itself():
 
 
 def test_counts_are_the_rows_of_each_batch_and_network():
-    batches = Batches(X, Y, None, UNEQUAL, 19)
-    np.testing.assert_array_equal(batches.counts, [[19, 19, 19], [19, 19, 19], [1, 3, 2]])
-    np.testing.assert_array_equal(batches.n_rows, [39, 41, 40])
+    batches = Ordered(X, Y, None, UNEQUAL, 19)
+    np.testing.assert_array_equal(batches.batches.counts, [[19, 19, 19], [19, 19, 19], [1, 3, 2]])
+    np.testing.assert_array_equal(batches.batches.n_rows, [39, 41, 40])
 
 
 @pytest.mark.parametrize("batch_size", [1, 13, 20, 40])
 def test_different_numbers_of_batches_are_an_error(batch_size):
     with pytest.raises(ValueError, match=rf"batch_size={batch_size}, \[39, 41, 40\] rows"):
-        Batches(X, Y, None, UNEQUAL, batch_size)
+        Ordered(X, Y, None, UNEQUAL, batch_size)
 
 
 @pytest.mark.parametrize("rows", [np.arange(N), FOLDS[1]], ids=["all rows", "a fold"])
 def test_order_is_that_of_scikit_learn(rows):
     """scikit-learn shuffles the order of the epoch before, with one stream."""
-    batches = Batches(X, Y, None, [rows], 7)
+    batches = Ordered(X, Y, None, [rows], 7)
     ours, theirs, order = np.random.RandomState(3), np.random.RandomState(3), rows
     for _ in range(3):
         batches.shuffle([ours])
@@ -146,9 +160,9 @@ def test_order_is_that_of_scikit_learn(rows):
 
 @pytest.mark.parametrize("folds", [FOLDS, UNEQUAL], ids=["equal", "unequal"])
 def test_networks_see_what_each_would_see_alone(folds):
-    batches = Batches(X, Y, None, folds, 19)
+    batches = Ordered(X, Y, None, folds, 19)
     random_states = streams(2, 3, 5)
-    alone = [Batches(X, Y, None, [rows], 19) for rows in folds]
+    alone = [Ordered(X, Y, None, [rows], 19) for rows in folds]
     alone_states = streams(2, 3, 5)
     for _ in range(3):
         batches.shuffle(random_states)
@@ -158,29 +172,44 @@ def test_networks_see_what_each_would_see_alone(folds):
 
 
 @pytest.mark.parametrize("folds", [FOLDS, UNEQUAL], ids=["equal", "unequal"])
-def test_keep_goes_on_in_the_present_order(folds):
-    batches = Batches(X, Y, WEIGHT, folds, 19)
-    batches.shuffle(streams(2, 3, 5))
-    some = batches.keep(np.array([True, False, True]))
-    assert [seen(some, k) for k in range(2)] == [seen(batches, 0), seen(batches, 2)]
+def test_keep_gathers_for_some_networks(folds):
+    all_batches = Ordered(X, Y, WEIGHT, folds, 19)
+    all_batches.shuffle(streams(2, 3, 5))
+    expected = [seen(all_batches, 0), seen(all_batches, 2)]
+    mask = np.array([True, False, True])
+    all_batches.batches, all_batches.order = all_batches.batches.keep(mask), all_batches.order[mask]
+    assert [seen(all_batches, k) for k in range(2)] == expected
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @EVERY_KIND
 def test_dtype_is_kept(make, dtype):
-    batches = Batches(make(X.astype(dtype)), Y.astype(dtype), WEIGHT.astype(dtype), UNEQUAL, 19)
+    batches = Ordered(make(X.astype(dtype)), Y.astype(dtype), WEIGHT.astype(dtype), UNEQUAL, 19)
     for x, y, weights, total, scores in (batch for chunk in batches for batch in chunk.batches):
         assert dense(x).dtype == y.dtype == weights.dtype == total.dtype == scores.dtype == dtype
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_rows_may_lie_in_any_order_in_memory(order):
-    for x, _, _ in epoch(Batches(np.asarray(X, order=order), Y, None, FOLDS, 19)):
+    for x, _, _ in epoch(Ordered(np.asarray(X, order=order), Y, None, FOLDS, 19)):
         np.testing.assert_array_equal(x, X[x[..., 0].astype(int)])
 
 
+def test_an_order_may_be_wider_than_the_longest_network_has_rows():
+    """Networks of a narrower stack may come from a wider one."""
+    batches = Ordered(X, Y, None, [np.arange(1, 40), np.arange(12, 52)], 19)
+    expected = [seen(batches, k) for k in range(2)]
+    batches.order = np.pad(batches.order, ((0, 0), (0, 7)), mode="edge")
+    assert [seen(batches, k) for k in range(2)] == expected
+
+
+def test_initial_order_is_padded_with_the_first_row():
+    order = initial_order([np.array([3, 1, 4]), np.array([5])])
+    np.testing.assert_array_equal(order, [[3, 1, 4], [5, 5, 5]])
+
+
 def test_every_epoch_uses_the_same_buffers():
-    batches = Batches(X, Y, WEIGHT, UNEQUAL, 7)
+    batches = Ordered(X, Y, WEIGHT, UNEQUAL, 7)
     first, second = list(batches), list(batches)
     assert all(a is b for a, b in zip(first, second, strict=True))
 
@@ -190,7 +219,7 @@ def test_every_epoch_uses_the_same_buffers():
 @EVERY_CHUNK
 @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["unweighted", "weighted"])
 def test_totals_and_sums_are_those_of_each_batch(make, batch_size, gather_bytes, weight):
-    for chunk in Batches(make(X), Y, weight, FOLDS, batch_size):
+    for chunk in Ordered(make(X), Y, weight, FOLDS, batch_size):
         chunk.scores[...] = chunk.y
         sums = chunk.sum_by_batch(chunk.scores)
         for batch, total, of_batch in zip(chunk.batches, chunk.totals, sums, strict=True):

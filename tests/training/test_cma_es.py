@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from skmlp.training import cma_es
-from skmlp.training.cma_es import FULL_COVARIANCE, Constants, Evolution
+from skmlp.training.cma_es import FULL_COVARIANCE, Constants, EvolutionRun
 from tests.training.test_evolution import (
     N,
     curvatures,
@@ -17,7 +17,7 @@ from tests.training.test_evolution import (
 def run_of(function, tol=1e-12, population_size=10, seed=0, mean=None):
     """Return a run that has ended, and the values of its last generation."""
     mean = start()[0] if mean is None else mean
-    run = Evolution(mean, 0.5, population_size, tol, np.random.RandomState(seed))
+    run = EvolutionRun(mean, 0.5, population_size, tol, np.random.RandomState(seed))
     while not run.ended:
         values = function(run.ask())
         run.tell(values)
@@ -66,7 +66,7 @@ def test_constants_are_valid_rates(n, population_size):
     assert -others.sum() * n * c.c_mu <= (1 - c.c_1 - c.c_mu) * (1 + 1e-12)
 
 
-def test_variances_alone_are_learnt_faster():
+def test_variances_alone_are_learned_faster():
     full, variances = (Constants.of(FULL_COVARIANCE + i, 22) for i in (0, 1))
     np.testing.assert_allclose(variances.c_1 / full.c_1, (FULL_COVARIANCE + 3) / 3, rtol=0.01)
     np.testing.assert_allclose(variances.c_mu / full.c_mu, (FULL_COVARIANCE + 3) / 3, rtol=0.01)
@@ -76,14 +76,14 @@ def test_variances_alone_are_learnt_faster():
 
 
 def test_first_candidates_are_standard_normal():
-    run = Evolution(np.full(3, 7.0), 0.5, 20_000, 0, np.random.RandomState(0))
+    run = EvolutionRun(np.full(3, 7.0), 0.5, 20_000, 0, np.random.RandomState(0))
     z = (run.ask() - 7) / 0.5
     np.testing.assert_allclose(z.mean(axis=0), 0, atol=0.03)
     np.testing.assert_allclose(np.cov(z.T), np.eye(3), atol=0.05)
 
 
 def test_mean_moves_to_the_weighted_mean_of_the_better_half():
-    run = Evolution(start()[0], 0.5, 10, 0, np.random.RandomState(0))
+    run = EvolutionRun(start()[0], 0.5, 10, 0, np.random.RandomState(0))
     candidates = run.ask()
     order = np.argsort(sphere(candidates))
     run.tell(sphere(candidates))
@@ -99,7 +99,7 @@ def test_mean_that_was_given_is_left_as_it_was():
 
 def test_steps_grow_on_a_slope_and_shrink_at_a_minimum():
     for function, n_times in ((lambda theta: theta[:, 0], 10), (lambda theta: sphere(theta), 0.1)):
-        run = Evolution(np.zeros(N), 0.5, 10, 0, np.random.RandomState(0))
+        run = EvolutionRun(np.zeros(N), 0.5, 10, 0, np.random.RandomState(0))
         for _ in range(60):
             run.tell(function(run.ask()))
         assert (run.step_size > 0.5 * n_times) == (n_times > 1)

@@ -3,11 +3,13 @@ import pytest
 from sklearn.datasets import load_breast_cancer
 
 from skmlp.network.activations import ACTIVATIONS
-from skmlp.network.losses import BinaryLogLoss
+from skmlp.network.losses import BinaryLogLoss, SquaredError
 from skmlp.network.network import multilayer_perceptron
+from skmlp.network.objective import Objective
 from skmlp.training import cma_es
 from skmlp.training.cma_es import FULL_COVARIANCE
-from skmlp.training.evolution import train_evolution
+from skmlp.training.evolution import EvolutionStrategy
+from skmlp.training.full_batch import Samples
 from skmlp.training.result import Monitor
 from skmlp.training.stopping import StopReason
 
@@ -85,12 +87,37 @@ def start(n=N, n_networks=1, seed=1):
     return np.random.RandomState(seed).normal(size=(n_networks, n))
 
 
-def train(values, theta=None, seeds=(0,), **settings):
+class Values:
+    """An objective that is any function of the parameters."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def keep(self, networks):
+        return self
+
+    def values(self, theta, X, y, weights, *, cost, reported):
+        assert reported
+        return self.function(theta)
+
+
+NO_SAMPLES = Samples(np.empty((0, 1)), np.empty((0, 1)), None)
+
+
+def train(
+    function, theta=None, seeds=(0,), *, max_iter=5000, max_fun=10**6, tol=1e-12, monitor=None, **settings
+):
     theta = start(n_networks=len(seeds)) if theta is None else theta
-    defaults = {"population_size": None, "n_restarts": 0, "max_iter": 5000, "max_fun": 10**6, "tol": 1e-12}
-    settings = {**defaults, **settings}
-    settings["tol"] = np.broadcast_to(settings["tol"], len(theta))
-    return train_evolution(values, theta, [np.random.RandomState(seed) for seed in seeds], **settings)
+    return EvolutionStrategy(**{"n_restarts": 0, **settings}).train(
+        Values(function),
+        theta,
+        NO_SAMPLES,
+        random_states=[np.random.RandomState(seed) for seed in seeds],
+        max_iter=max_iter,
+        max_fun=max_fun,
+        tol=np.broadcast_to(tol, len(theta)),
+        monitor=monitor,
+    )
 
 
 # What it solves, and in how many evaluations (the median of ten runs, and a third more)
@@ -124,14 +151,14 @@ def test_many_variances_adapt_to_an_ellipsoid():
     assert result.losses[0] < 1e-9
 
 
-def test_xor_is_learnt():
+def test_xor_is_learned():
     x = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     y = np.array([[0.0], [1.0], [1.0], [0.0]])
     network = multilayer_perceptron(2, [2], 1, ACTIVATIONS["logistic"])
 
     def values(theta):
         z = network.output(network.layout.view(theta).layers, x)
-        penalty = 1e-4 / 2 * (theta[:, : network.layout.n_penalised] ** 2).sum(axis=1) / len(x)
+        penalty = 1e-4 / 2 * (theta[:, : network.layout.n_penalized] ** 2).sum(axis=1) / len(x)
         return BinaryLogLoss().value(z, y).mean(axis=(1, 2)) + penalty
 
     theta = network.initial_parameters([np.random.RandomState(s) for s in range(4)], np.dtype(float))
@@ -141,7 +168,7 @@ def test_xor_is_learnt():
     np.testing.assert_array_equal(z < -2.2, 1 - np.broadcast_to(y, z.shape))
 
 
-def test_accuracy_is_maximised():
+def test_accuracy_is_maximized():
     """The value is flat almost everywhere: no gradient would help."""
     X, y = load_breast_cancer(return_X_y=True)
     X = (X - X.mean(axis=0)) / X.std(axis=0)
@@ -351,3 +378,41 @@ def test_interruption_while_candidates_are_computed_keeps_the_best():
 def test_other_errors_are_raised():
     with pytest.raises(RuntimeError, match="no"):
         train(sphere, monitor=Watcher(2, RuntimeError("no")))
+
+
+# Settings
+
+
+def test_a_cost_takes_the_place_of_the_loss():
+    network = multilayer_perceptron(2, [3], 1, ACTIVATIONS["tanh"])
+    objective = Objective(network, SquaredError(), np.array([0.0]))
+    x = np.random.default_rng(0).normal(size=(19, 2))
+    shapes = []
+
+    def cost(theta, z):
+        shapes.append((theta.shape, z.shape))
+        return np.abs(z - 0.7).max(axis=(1, 2))
+
+    result = EvolutionStrategy(n_restarts=0).train(
+        objective,
+        network.initial_parameters([np.random.RandomState(0)], np.dtype(float)),
+        Samples(x, np.zeros((19, 1)), None),
+        random_states=[np.random.RandomState(1)],
+        max_iter=200,
+        max_fun=10**6,
+        tol=np.array([1e-9]),
+        cost=cost,
+    )
+    assert set(shapes) == {((11, 13), (11, 19, 1))}
+    z = network.output(network.layout.view(result.theta).layers, x)
+    np.testing.assert_allclose(np.abs(z - 0.7).max(), result.losses[0])
+    assert result.losses[0] < 0.05
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("population_size", 1), ("n_restarts", -1), ("step_size", 0.0), ("step_size", np.inf)],
+)
+def test_settings_without_a_meaning_are_refused(name, value):
+    with pytest.raises(ValueError, match=rf"EvolutionStrategy\({name}={value}\): {name} must be .*\."):
+        EvolutionStrategy(**{name: value})

@@ -8,7 +8,8 @@ from skmlp.network.activations import Tanh
 from skmlp.network.losses import LogLoss, Poisson, SquaredError
 from skmlp.network.network import multilayer_perceptron
 from skmlp.network.objective import Objective
-from skmlp.training.lbfgs import train_lbfgs
+from skmlp.training.full_batch import Samples
+from skmlp.training.lbfgs import LBFGS
 from skmlp.training.result import Monitor
 from skmlp.training.stopping import StopReason
 from tests.network.problems import naive_losses, naive_raw_scores, weights_and_biases
@@ -22,7 +23,7 @@ Y = {
     Poisson: RNG.poisson(2, size=(N, 1)).astype(float),
     LogLoss: np.eye(Q)[CLASSES],
 }
-LOSSES = {"squared_error": SquaredError(), "poisson": Poisson(), "log_loss": LogLoss((Q,))}
+LOSSES = {"squared_error": SquaredError(), "poisson": Poisson(), "log_loss": LogLoss(group_sizes=(Q,))}
 EVERY_LOSS = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 SAMPLE_WEIGHT = RNG.uniform(0.5, 2, size=N)
 ALPHA = 0.7
@@ -41,12 +42,11 @@ class Problem:
         self.tol = np.broadcast_to(tol, n_networks)
 
     def run(self, X=X, sample_weight=None, max_iter=1000, max_fun=10_000, monitor=None):
-        return train_lbfgs(
+        return LBFGS().train(
             self.objective,
             self.theta,
-            X.astype(self.y.dtype),
-            self.y,
-            sample_weight,
+            Samples(X.astype(self.y.dtype), self.y, sample_weight),
+            random_states=[np.random.RandomState(0)] * len(self.theta),
             max_iter=max_iter,
             max_fun=max_fun,
             tol=self.tol,
@@ -89,7 +89,10 @@ class Leaver(Monitor):
     [
         (SquaredError(), lambda total: Ridge(ALPHA, solver="cholesky")),
         (Poisson(), lambda total: PoissonRegressor(alpha=ALPHA / total, tol=1e-10, max_iter=1000)),
-        (LogLoss((Q,)), lambda total: LogisticRegression(C=1 / ALPHA, tol=1e-10, max_iter=1000)),
+        (
+            LogLoss(group_sizes=(Q,)),
+            lambda total: LogisticRegression(C=1 / ALPHA, tol=1e-10, max_iter=1000),
+        ),
     ],
     ids=LOSSES,
 )
@@ -152,7 +155,7 @@ def test_start_is_left_as_it_was():
 
 
 def test_convergence_means_a_gradient_below_tol():
-    problem = Problem(LogLoss((Q,)), (2,), tol=1e-3)
+    problem = Problem(LogLoss(group_sizes=(Q,)), (2,), tol=1e-3)
     view = problem.network.layout.view
     gradient = view(np.empty_like(problem.theta))
 
@@ -179,7 +182,7 @@ def test_convergence_means_a_gradient_below_tol():
     ids=["max_iter", "max_fun", "neither"],
 )
 def test_reason_and_message_of_the_end(limits, reason, words):
-    result = Problem(LogLoss((Q,)), (2,)).run(**limits)
+    result = Problem(LogLoss(group_sizes=(Q,)), (2,)).run(**limits)
     assert result.reasons == [reason]
     assert words in result.messages[0]
     if reason is StopReason.MAX_ITER:
@@ -199,7 +202,7 @@ def test_divergence_is_a_reason():
 )
 def test_monitor_or_interruption_keeps_the_latest_parameters(error, reason):
     monitor = Leaver(error)
-    problem = Problem(LogLoss((Q,)), (2,))
+    problem = Problem(LogLoss(group_sizes=(Q,)), (2,))
     result = problem.run(monitor=monitor)
     assert result.reasons == [reason]
     assert len(result.loss_curves[0]) == 3
@@ -212,7 +215,7 @@ def test_monitor_or_interruption_keeps_the_latest_parameters(error, reason):
 )
 def test_monitor_or_interruption_ends_all_training(error, reason):
     """Networks that are trained stay so, and those whose turn would come stay at their start."""
-    problem = Problem(LogLoss((Q,)), (2,), alpha=(0.1, 0.2, 0.3))
+    problem = Problem(LogLoss(group_sizes=(Q,)), (2,), alpha=(0.1, 0.2, 0.3))
     result = problem.run(monitor=Leaver(error, network=1))
     assert result.reasons == [StopReason.CONVERGED, reason, reason]
     assert result.loss_curves[2] == []

@@ -3,13 +3,14 @@ import pytest
 from scipy import sparse
 
 from skmlp.network.activations import ACTIVATIONS
-from skmlp.network.layers import LayerNormalization
 from skmlp.network.losses import SquaredError
 from skmlp.network.network import multilayer_perceptron
+from skmlp.network.normalizations import LayerNormalization
 from skmlp.network.objective import Objective
 from skmlp.training import levenberg_marquardt
-from skmlp.training.lbfgs import train_lbfgs
-from skmlp.training.levenberg_marquardt import normal_equations, train_levenberg_marquardt
+from skmlp.training.full_batch import Samples
+from skmlp.training.lbfgs import LBFGS
+from skmlp.training.levenberg_marquardt import LevenbergMarquardt, normal_equations
 from skmlp.training.stopping import StopReason
 from tests.network.problems import weights_and_biases
 from tests.training.test_lbfgs import Leaver
@@ -20,6 +21,7 @@ X = RNG.normal(size=(N, M))
 Y = np.sin(X @ RNG.normal(size=(M, Q))) + 0.1 * RNG.normal(size=(N, Q))
 SAMPLE_WEIGHT = RNG.uniform(0.5, 2, size=N)
 ALPHA = 0.7
+LM = LevenbergMarquardt()
 
 WEIGHTED = pytest.mark.parametrize("weights", [None, SAMPLE_WEIGHT], ids=["unweighted", "weighted"])
 EVERY_CONTAINER = pytest.mark.parametrize(
@@ -43,19 +45,18 @@ class Problem:
         self,
         X=X,
         weights=None,
-        solver=train_levenberg_marquardt,
+        solver=LM,
         *,
         tol=1e-8,
         max_iter=1000,
         max_fun=10_000,
         **options,
     ):
-        return solver(
+        return solver.train(
             self.objective,
             self.theta,
-            X.astype(self.dtype),
-            self.y,
-            weights,
+            Samples(X.astype(self.dtype), self.y, weights),
+            random_states=[np.random.RandomState(0)] * len(self.theta),
             max_iter=max_iter,
             max_fun=max_fun,
             tol=np.broadcast_to(tol, len(self.theta)),
@@ -101,7 +102,7 @@ def test_equations_are_those_of_the_jacobian_by_finite_differences(options, weig
     jacobian = problem.jacobian(theta)
     residuals = problem.network.output(layout.view(theta[np.newaxis]).layers, X)[0] - problem.y
     w = np.ones(N) if weights is None else weights
-    penalty = float(problem.objective.alpha[0]) * (np.arange(len(theta)) < layout.n_penalised)
+    penalty = float(problem.objective.alpha[0]) * (np.arange(len(theta)) < layout.n_penalized)
     expected = np.einsum("n,nqi,nqj->ij", w, jacobian, jacobian) + np.diag(penalty)
     matrix, gradient = normal_equations(problem.objective, theta, X, problem.y, weights)
     np.testing.assert_allclose(matrix, expected / w.sum(), rtol=1e-7, atol=1e-8)
@@ -174,7 +175,7 @@ def test_loss_falls_in_every_iteration(options, weights):
 @WEIGHTED
 def test_near_a_minimum_of_lbfgs_it_is_found_again(weights):
     problem = Problem((2,), alpha=(5.0,), n_outputs=1)
-    minimum = problem.run(weights=weights, solver=train_lbfgs)
+    minimum = problem.run(weights=weights, solver=LBFGS())
     problem.theta = minimum.theta + 0.05 * np.random.default_rng(2).normal(size=minimum.theta.shape)
     found = problem.run(weights=weights)
     assert found.loss_curves[0][0] > minimum.losses[0] * (1 + 1e-5)
@@ -183,7 +184,7 @@ def test_near_a_minimum_of_lbfgs_it_is_found_again(weights):
 
 def test_lower_losses_than_lbfgs_in_fewer_iterations():
     problem = Problem((3,), alpha=(1e-2,) * 8, n_outputs=1)
-    ours, theirs = (problem.run(solver=solver) for solver in (train_levenberg_marquardt, train_lbfgs))
+    ours, theirs = (problem.run(solver=solver) for solver in (LM, LBFGS()))
     assert np.median(ours.losses) < 0.5 * np.median(theirs.losses)
     assert sum(map(len, ours.loss_curves)) < 0.5 * sum(map(len, theirs.loss_curves))
 
@@ -264,9 +265,9 @@ def test_max_iter_is_the_number_of_iterations(max_iter):
 def test_max_fun_is_the_number_of_steps_tried(max_fun, monkeypatch):
     calls, values = [], Objective.values
 
-    def counted(self, theta, *samples, reported=False):
+    def counted(self, theta, *samples, cost=None, reported=False):
         calls.append(reported)
-        return values(self, theta, *samples, reported=reported)
+        return values(self, theta, *samples, cost=cost, reported=reported)
 
     monkeypatch.setattr(Objective, "values", counted)
     result = Problem().run(max_fun=max_fun)
@@ -297,6 +298,28 @@ def test_equations_beyond_the_memory_limit_are_refused(monkeypatch):
         problem.run(max_iter=1)
 
 
+# Settings
+
+
+@pytest.mark.parametrize("settings", [{"raised": 7.0}, {"lower": 3}], ids=repr)
+def test_every_setting_changes_the_path(settings):
+    expected, found = (
+        Problem().run(max_iter=9),
+        Problem().run(solver=LevenbergMarquardt(**settings), max_iter=9),
+    )
+    assert found.loss_curves[0][0] == pytest.approx(expected.loss_curves[0][0], rel=0.5)
+    assert np.abs(found.theta - expected.theta).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", ["raised", "lower"])
+@pytest.mark.parametrize("value", [0, 1, -2.0, np.inf, np.nan])
+def test_factors_that_change_nothing_are_refused(name, value):
+    with pytest.raises(
+        ValueError, match=rf"LevenbergMarquardt\({name}={value}\): {name} must be greater than 1"
+    ):
+        LevenbergMarquardt(**{name: value})
+
+
 # The curve, monitors, interruption
 
 
@@ -309,7 +332,7 @@ def test_curve_holds_the_reported_loss_after_each_iteration(weights):
     expected = []
     for theta in monitor.thetas:
         z = problem.network.output(problem.network.layout.view(theta).layers, X)[0]
-        squares = (theta[:, : problem.network.layout.n_penalised] ** 2).sum()
+        squares = (theta[:, : problem.network.layout.n_penalized] ** 2).sum()
         errors = ((z - problem.y) ** 2 / 2).mean(axis=1)
         expected.append((w @ errors + ALPHA / 2 * squares) / w.sum())
     np.testing.assert_allclose(result.loss_curves[0], expected, rtol=1e-12)

@@ -43,8 +43,8 @@ def test_factors_are_the_formula(schedule, n_steps):
 
 
 @pytest.mark.parametrize("schedule", [Constant(), InverseScaling(), Adaptive()], ids=repr)
-def test_others_have_no_factors(schedule):
-    assert schedule.factors(np.arange(7), 7) is None
+def test_factors_of_others_are_one(schedule):
+    np.testing.assert_array_equal(schedule.factors(np.arange(9), 7), np.ones(9))
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
@@ -61,7 +61,7 @@ def test_warmup_rises_linearly_to_what_the_schedule_says(schedule, warmup):
 def test_a_warmup_of_less_than_a_step_changes_nothing(schedule):
     steps = np.arange(7)
     factors, expected = schedule(warmup=0.1).factors(steps, 7), schedule().factors(steps, 7)
-    np.testing.assert_array_equal(factors, 1 if expected is None else expected)
+    np.testing.assert_array_equal(factors, expected)
 
 
 @pytest.mark.parametrize("schedule", [*PLANNED, Constant(warmup=0.3), Cosine(warmup=0.3)], ids=repr)
@@ -155,3 +155,22 @@ def test_inputs_are_not_written_into(schedule):
 @pytest.mark.parametrize("schedule", [cls() for cls in SCHEDULES.values()], ids=SCHEDULES)
 def test_pickles_to_an_equal_one(schedule):
     assert pickle.loads(pickle.dumps(schedule)) == schedule
+
+
+WRONG = [
+    (Constant, "warmup", [-0.1, 1.0, np.nan]),
+    (InverseScaling, "power_t", [np.nan, np.inf]),
+    (InverseScaling, "warmup", [1.0]),
+    (OneCycle, "rise", [0.0, 1.0, -0.1]),
+    (OneCycle, "start", [-0.1, np.inf]),
+    (OneCycle, "end", [-0.1, np.nan]),
+    (OneCycle, "warmup", [1.0]),
+]
+
+
+@pytest.mark.parametrize(
+    ("cls", "name", "value"), [(cls, name, value) for cls, name, values in WRONG for value in values]
+)
+def test_values_without_a_meaning_are_refused(cls, name, value):
+    with pytest.raises(ValueError, match=rf"^{cls.__name__}\({name}={value}\): {name} must be .+\.$"):
+        cls(**{name: value})

@@ -6,24 +6,26 @@ every docstring are made from it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from sklearn.base import ClassifierMixin
 from sklearn.metrics import get_scorer_names
 
 from skmlp.network.activations import ACTIVATIONS, Activation
 from skmlp.network.initializers import INITIALIZERS, Initializer
-from skmlp.network.layers import NORMALIZATIONS, Normalization
 from skmlp.network.losses import LOSSES, LogLoss, Loss, ProbabilisticLoss
+from skmlp.network.normalizations import NORMALIZATIONS, Normalization
+from skmlp.training.full_batch import Solver
 from skmlp.training.optimizers import OPTIMIZERS, Optimizer
 from skmlp.training.schedules import SCHEDULES, Schedule
+from skmlp.training.solvers import SOLVERS
 
 STOCHASTIC_SOLVERS = tuple(OPTIMIZERS)
-SOLVERS = ("lbfgs", "lm", "es", *STOCHASTIC_SOLVERS)
 REGRESSION_LOSSES = [name for name, loss in LOSSES.items() if not issubclass(loss, ProbabilisticLoss)]
 
 
@@ -43,11 +45,14 @@ class Parameter:
         Whether a value is accepted.
     meaning : str
         The description in the docstring.
+    predicts : bool, default=False
+        Whether it says what the fitted network computes: a fit then keeps a copy of it for prediction.
     """
 
     type: str
     accepts: Callable[[Any], bool]
     meaning: str
+    predicts: bool = False
 
 
 def is_boolean(value: Any) -> bool:
@@ -94,10 +99,21 @@ def one_of(names: Iterable[str]) -> tuple[str, Callable[[Any], bool]]:
     return words, lambda value: isinstance(value, str) and value in names
 
 
-def named_or(names: Iterable[str], kind: type) -> tuple[str, Callable[[Any], bool]]:
-    """Return the words and the check for a choice by name, or an instance of ``kind``."""
+def named_or(names: Iterable[str], *kinds: type) -> tuple[str, Callable[[Any], bool]]:
+    """Return the words and the check for a choice by name, or an instance of one of ``kinds``."""
     words, is_name = one_of(names)
-    return f"{words} or {kind.__name__}", lambda value: is_name(value) or isinstance(value, kind)
+    words = " or ".join([words, *(kind.__name__ for kind in kinds)])
+    return words, lambda value: is_name(value) or isinstance(value, kinds)
+
+
+def with_bullets(meaning: str, table: Mapping[str, Any]) -> str:
+    """Return a description, and a list with the first docstring line of each entry of a table."""
+    lines = [inspect.cleandoc(meaning), ""]
+    for name, entry in table.items():
+        first = (inspect.getdoc(entry) or "").partition("\n")[0]
+        without_sources = re.sub(r" ?\[[^\]]*\b(docs|\d{4})\b[^\]]*\]", "", first)
+        lines.append(f"- {name!r}: {without_sources.rstrip('.')}")
+    return "\n".join(lines)
 
 
 def per_layer(value: Any, accepts: Callable[[Any], bool]) -> bool:
@@ -118,47 +134,34 @@ _ACTIVATION_WORDS, _is_activation = named_or(ACTIVATIONS, Activation)
 
 PARAMETERS: dict[str, Parameter] = {
     "hidden_layer_sizes": Parameter(
-        "int >= 1, or array-like of such",
+        "int >= 1, or array-like of int",
         lambda value: hidden_sizes(value) is not None,
         "The number of units of each hidden layer. Empty: no hidden layer, a linear model.",
     ),
     "activation": Parameter(
-        f"{_ACTIVATION_WORDS}, or a list of such",
+        f"{_ACTIVATION_WORDS}, or a list of them",
         lambda value: per_layer(value, _is_activation),
-        """
-        The nonlinearity of the hidden layers, by name or as an instance such as ``LeakyReLU(slope=0.1)``;
-        a list has one for each hidden layer.
-
-        - 'identity': f(z) = z
-        - 'logistic': f(z) = 1 / (1 + exp(-z))
-        - 'tanh': f(z) = tanh(z)
-        - 'relu': f(z) = max(0, z)
-        - 'leaky_relu': f(z) = z where z > 0, else 0.01 z
-        - 'elu': f(z) = z where z > 0, else exp(z) - 1
-        - 'selu': a scaled ELU that keeps mean 0 and variance 1; goes with 'lecun_normal'
-        - 'gelu': f(z) = z Phi(z), Phi the normal distribution function
-        - 'silu': f(z) = z / (1 + exp(-z))
-        - 'mish': f(z) = z tanh(log(1 + exp(z)))
-        - 'softplus': f(z) = log(1 + exp(z))
-        """,
+        with_bullets(
+            """
+            The nonlinearity of the hidden layers, by name or as an instance such as
+            ``LeakyReLU(slope=0.1)``; a list has one for each hidden layer. 'selu' goes with
+            ``initializer='lecun_normal'``.
+            """,
+            ACTIVATIONS,
+        ),
+        predicts=True,
     ),
     "solver": Parameter(
-        *named_or(SOLVERS, Optimizer),
-        """
-        How the weights are found, by name or as an instance such as ``RMSprop(rho=0.99)``.
-
-        - 'adam': stochastic gradient descent with moments of the gradient [2]_; a good choice for
-          thousands of samples and more.
-        - 'sgd': stochastic gradient descent with momentum.
-        - 'nadam': 'adam' with Nesterov's momentum.
-        - 'rmsprop': the gradient over the root of its mean square.
-        - 'lbfgs': a quasi-Newton method on all samples at once; converges faster and often
-          further on small data.
-        - 'lm': Levenberg-Marquardt, for `MLPRegressor` with the squared error; with some hundred weights
-          and a smooth activation it mostly reaches lower losses than 'lbfgs', sooner.
-        - 'es': an evolution strategy (CMA-ES), which needs no gradient, so that ``loss`` may be any
-          scorer or cost; for networks of up to some hundred weights.
-        """,
+        *named_or([*SOLVERS, *OPTIMIZERS], Optimizer, Solver),
+        with_bullets(
+            """
+            How the weights are found, by name or as an instance such as ``RMSprop(rho=0.99)``. 'adam'
+            [2]_ is a good choice for thousands of samples and more. On small data 'lbfgs' converges
+            faster and often further; with some hundred weights, a smooth activation and the squared
+            error, so does 'lm'. With 'es', ``loss`` may be any scorer or cost.
+            """,
+            {**OPTIMIZERS, **SOLVERS},
+        ),
     ),
     "alpha": Parameter(
         "float in [0, inf)",
@@ -180,29 +183,21 @@ PARAMETERS: dict[str, Parameter] = {
         "int >= 1, or 'auto'",
         lambda value: value == "auto" if isinstance(value, str) else is_integer(value, 1),
         """
-        Samples per step of the stochastic solvers; 'auto' is ``min(200, n_samples)``. 'lbfgs' always
-        uses all samples.
+        Samples per step of the stochastic solvers; 'auto' is ``min(200, n_samples)``. All other solvers
+        use all samples in every step.
         """,
     ),
     "learning_rate": Parameter(
         *named_or(SCHEDULES, Schedule),
-        """
-        How the learning rate of a stochastic solver changes, by name or as an instance such as
-        ``OneCycle(rise=0.1)``.
-
-        - 'constant': stays at ``learning_rate_init``.
-        - 'invscaling': ``learning_rate_init / (t + 1) ** power_t`` after ``t`` samples.
-        - 'adaptive': is divided by 5 whenever training has not improved by ``tol`` for
-          more than ``n_iter_no_change`` epochs, and training stops on the plateau that finds it at
-          1e-6 or below.
-        - 'linear': falls in a straight line to zero at the end of ``max_iter`` epochs.
-        - 'cosine': falls to zero by half a cosine.
-        - 'one_cycle': rises in the first 30 % from 1/25 of ``learning_rate_init`` to it, and falls to
-          almost nothing.
-
-        The last three follow every step; ``partial_fit`` takes ``max_iter`` calls for all of training. A
-        plateau may end training before they do: ``n_iter_no_change=np.inf`` prevents that.
-        """,
+        with_bullets(
+            """
+            How the learning rate of a stochastic solver changes, by name or as an instance such as
+            ``OneCycle(rise=0.1)``. 'linear', 'cosine' and 'one_cycle' end with ``max_iter`` epochs;
+            ``partial_fit`` takes ``max_iter`` calls for all of training. A plateau may end training
+            before they do: ``n_iter_no_change=np.inf`` prevents that.
+            """,
+            SCHEDULES,
+        ),
     ),
     "learning_rate_init": Parameter(
         "float in (0, inf)",
@@ -217,27 +212,29 @@ PARAMETERS: dict[str, Parameter] = {
     "warmup": Parameter(
         "float in [0, 1)",
         lambda value: is_number(value, 0, 1) and value < 1,
-        "The part of all steps in which the learning rate rises from zero to what it is to be.",
+        "The part of all steps in which the learning rate rises linearly from zero to its schedule.",
     ),
     "max_grad_norm": Parameter(
         "float in (0, inf), or None",
         lambda value: value is None or is_number(value, 0, low_open=True),
-        "A gradient with a larger norm is shortened to this one; None: never. Stochastic solvers.",
+        "The stochastic solvers shorten a gradient with a larger norm to this one; None: never.",
     ),
     "initializer": Parameter(
         *named_or(INITIALIZERS, Initializer),
         """
-        Initial weights, by name or as an instance such as ``TruncatedNormal(scale=0.1)``. 'auto' is
-        scikit-learn's, 'glorot_uniform' with random biases [1]_; with all others biases start at zero.
+        How initial weights are drawn, by name or as an instance such as ``TruncatedNormal(scale=0.1)``.
+        'auto' is scikit-learn's: 'glorot_uniform' with random biases [1]_. With all others, biases start
+        at zero.
         """,
     ),
     "dropout": Parameter(
-        "float in [0, 1), or a list of such",
+        "float in [0, 1), or a list of float",
         lambda value: per_layer(value, lambda rate: is_number(rate, 0, 1) and rate < 1),
         """
         The probability with which a hidden unit is left out of a step; a list has one for each hidden
         layer. Prediction uses all units.
         """,
+        predicts=True,
     ),
     "normalization": Parameter(
         f"{named_or(NORMALIZATIONS, Normalization)[0]}, or None",
@@ -246,6 +243,7 @@ PARAMETERS: dict[str, Parameter] = {
         Centres and scales what enters each activation: 'batch' over the samples of a batch (over running
         averages in prediction), 'layer' over the units of the layer.
         """,
+        predicts=True,
     ),
     "standardize": Parameter(
         "bool",
@@ -275,37 +273,39 @@ PARAMETERS: dict[str, Parameter] = {
         lambda value: value is None or isinstance(value, str) or callable(value),
         """
         What ``early_stopping`` watches: 'loss', the name of a scorer, a callable
-        ``scorer(estimator, X, y)``, or None for accuracy (classifier) and R2 (regressor).
+        ``scorer(estimator, X, y)``, or None for accuracy (classifier) or R2 (regressor).
         """,
     ),
     "n_members": Parameter(
         "int >= 1",
         lambda value: is_integer(value, 1),
         """
-        Train an ensemble of so many networks, with initial weights and orders of samples of their own,
-        as one stack; predictions are averaged.
+        The number of networks. Two or more are an ensemble: they have different initial weights and
+        orders of samples, are trained as one stack, and their predictions are averaged.
         """,
     ),
     "max_time": Parameter(
         "float in (0, inf), or None",
         lambda value: value is None or is_number(value, 0, low_open=True),
         """
-        Seconds after which no further epoch (iteration) is begun; None: no limit. An ensemble then has
-        the members that were trained.
+        Seconds after which no further epoch (iteration) begins; None: no limit. An ensemble then consists
+        of the members that were trained.
         """,
     ),
     "n_components": Parameter(
         "int >= 1",
         lambda value: is_integer(value, 1),
         "The number of Gaussians in the mixture; 1: a normal distribution whose variance depends on X.",
+        predicts=True,
     ),
     "min_scale": Parameter(
         "float in (0, inf)",
         lambda value: is_number(value, 0, low_open=True),
         """
-        What the standard deviation of no component falls below, as a fraction of the standard deviation of
-        y: without a floor, a component that collapses onto a value that repeats in y grows a spike.
+        The lower limit of the standard deviation of each component, as a fraction of the standard deviation
+        of y. Without it, a component can collapse onto a value that repeats in y.
         """,
+        predicts=True,
     ),
     "beta": Parameter(
         "float in [0, 1]",
@@ -315,18 +315,20 @@ PARAMETERS: dict[str, Parameter] = {
         ``2 * beta``: 0 is maximum likelihood; towards 1, the means are fitted more as least squares
         would, and samples of small scale count for less. Only for stochastic solvers.
         """,
+        predicts=True,
     ),
     "quantile": Parameter(
         "float in (0, 1), or None",
         lambda value: value is None or (is_number(value, 0, 1, low_open=True) and value < 1),
         "Which quantile ``loss='quantile'`` estimates.",
+        predicts=True,
     ),
     "max_iter": Parameter(
         "int >= 1",
         lambda value: is_integer(value, 1),
         """
-        Most epochs (passes over the data) of a stochastic solver, most iterations of 'lbfgs' and 'lm',
-        most generations of 'es'.
+        Maximum number of epochs (passes over the data) of a stochastic solver, of iterations of 'lbfgs' and
+        'lm', of generations of 'es'.
         """,
     ),
     "shuffle": Parameter("bool", is_boolean, "Whether to shuffle the samples before every epoch."),
@@ -334,17 +336,17 @@ PARAMETERS: dict[str, Parameter] = {
         "int, RandomState instance or None",
         is_random_state,
         """
-        Draws initial weights [1]_, the validation part, and the order of the samples. Pass an int for
-        results that can be repeated.
+        Draws initial weights, the validation part, and the order of the samples. Pass an int for
+        reproducible results.
         """,
     ),
     "tol": Parameter(
         "float in [0, inf)",
         lambda value: is_number(value, 0),
         """
-        The least improvement of the loss (or validation score) that counts; for 'lbfgs' and 'lm' the
-        largest element of the gradient at which training has converged; for 'es' the difference between
-        the values of the last generations below which a run has converged.
+        Tolerance. Stochastic solvers: the smallest improvement of the loss (or validation score) that
+        counts. 'lbfgs' and 'lm': training has converged when no element of the gradient is larger. 'es':
+        a run has converged when the values of its last generations differ by less.
         """,
     ),
     "verbose": Parameter(
@@ -356,14 +358,14 @@ PARAMETERS: dict[str, Parameter] = {
         "bool",
         is_boolean,
         """
-        Whether ``fit`` goes on from where the previous call ended (weights, optimizer, learning
-        rate, order of samples), with its patience reset, instead of starting anew.
+        Whether ``fit`` continues where the previous call ended (weights, optimizer, learning rate, order of
+        samples), with its patience reset, instead of starting anew.
         """,
     ),
     "momentum": Parameter(
         "float in [0, 1]",
         lambda value: is_number(value, 0, 1),
-        "Momentum of 'sgd'.",
+        "The momentum of 'sgd'.",
     ),
     "nesterovs_momentum": Parameter("bool", is_boolean, "Whether the momentum of 'sgd' is Nesterov's."),
     "early_stopping": Parameter(
@@ -383,17 +385,17 @@ PARAMETERS: dict[str, Parameter] = {
     "beta_1": Parameter(
         "float in [0, 1)",
         lambda value: is_number(value, 0, 1) and value < 1,
-        "Decay rate of the first moment of 'adam'.",
+        "Decay rate of the first moment of 'adam' and 'nadam'.",
     ),
     "beta_2": Parameter(
         "float in [0, 1)",
         lambda value: is_number(value, 0, 1) and value < 1,
-        "Decay rate of the second moment of 'adam'.",
+        "Decay rate of the second moment of 'adam' and 'nadam'.",
     ),
     "epsilon": Parameter(
         "float in (0, inf)",
         lambda value: is_number(value, 0, low_open=True),
-        "Keeps the division of 'adam' finite.",
+        "Keeps the division of 'adam', 'nadam' and 'rmsprop' finite.",
     ),
     "n_iter_no_change": Parameter(
         "int >= 1, or inf",
@@ -403,19 +405,19 @@ PARAMETERS: dict[str, Parameter] = {
     "max_fun": Parameter(
         "int >= 1",
         lambda value: is_integer(value, 1),
-        "Most evaluations of the loss by 'lbfgs', 'lm' or 'es'.",
+        "Maximum number of evaluations of the loss by 'lbfgs', 'lm' or 'es'.",
     ),
     "population_size": Parameter(
         "int >= 2, or 'auto'",
         lambda value: value == "auto" if isinstance(value, str) else is_integer(value, 2),
-        "Networks in a generation of 'es'; 'auto' is ``4 + floor(3 * log(n_weights))``.",
+        "The number of networks in a generation of 'es'; 'auto' is ``4 + floor(3 * log(n_weights))``.",
     ),
     "n_restarts": Parameter(
         "int >= 0",
         lambda value: is_integer(value, 0),
         """
-        How often 'es' starts anew when it has converged, each time with twice the population, as long as
-        ``max_iter`` and ``max_fun`` allow; the best of all is kept.
+        Maximum number of restarts of 'es' after it has converged, each with twice the population of the run
+        before; the best network of all runs is kept.
         """,
     ),
     "loss": Parameter(
@@ -429,33 +431,15 @@ PARAMETERS: dict[str, Parameter] = {
                 and value.n_scores(1) == 1
             )
         ),
-        """
-        What is minimised, by name or as an instance such as ``Huber(delta=2.0)``.
-
-        - 'squared_error': half the squared error; estimates the mean.
-        - 'poisson': half the Poisson deviance with a log-link (predictions are ``exp`` of the raw score),
-          for targets that are not negative.
-        - 'gamma': half the gamma deviance with a log-link, for positive targets.
-        - 'absolute_error': estimates the median.
-        - 'huber': squared up to 1, linear beyond: outliers pull less.
-        - 'quantile': estimates the ``quantile``.
-
-        With ``solver='es'`` also the name of a scorer such as 'neg_median_absolute_error',
-        ``scorer(estimator, X, y)`` to be made large, or ``cost(y_true, y_pred)`` to be made small.
-        """,
-    ),
-    "classification_loss": Parameter(
-        f"{{{LogLoss.name!r}}}, ProbabilisticLoss, or with solver='es' a scorer's name or callable",
-        lambda value: (
-            value == LogLoss.name
-            if isinstance(value, str) and value in LOSSES
-            else isinstance(value, ProbabilisticLoss) or is_cost_of_predictions(value)
+        with_bullets(
+            """
+            What is minimized, by name or as an instance such as ``Huber(delta=2.0)``. With
+            ``solver='es'`` also the name of a scorer such as 'neg_median_absolute_error',
+            ``scorer(estimator, X, y)`` to be maximized, or ``cost(y_true, y_pred)`` to be minimized.
+            """,
+            {name: LOSSES[name] for name in REGRESSION_LOSSES},
         ),
-        """
-        What is minimised: the cross-entropy, or an instance such as ``LogLoss(label_smoothing=0.1)`` or
-        ``Focal(gamma=2)``. With ``solver='es'`` also the name of a scorer such as 'roc_auc',
-        ``scorer(estimator, X, y)`` to be made large, or ``cost(y_true, y_pred)`` to be made small.
-        """,
+        predicts=True,
     ),
     "dtype": Parameter(
         *one_of(("auto", "float32", "float64")),
@@ -468,21 +452,33 @@ PARAMETERS: dict[str, Parameter] = {
 """Every constructor parameter by its name."""
 
 
-def parameter_of(cls: type, name: str) -> Parameter:
-    """Return the entry for a parameter of an estimator class: classifiers have losses of their own."""
-    is_loss_of_classifier = name == "loss" and issubclass(cls, ClassifierMixin)
-    return PARAMETERS["classification_loss" if is_loss_of_classifier else name]
+CLASSIFICATION_LOSS = Parameter(
+    f"{{{LogLoss.name!r}}}, ProbabilisticLoss, or with solver='es' a scorer's name or callable",
+    lambda value: (
+        value == LogLoss.name
+        if isinstance(value, str) and value in LOSSES
+        else isinstance(value, ProbabilisticLoss) or is_cost_of_predictions(value)
+    ),
+    """
+    What is minimized: the cross-entropy, or an instance such as ``LogLoss(label_smoothing=0.1)`` or
+    ``Focal(gamma=2)``. With ``solver='es'`` also the name of a scorer such as 'roc_auc',
+    ``scorer(estimator, X, y)`` to be maximized, or ``cost(y_true, y_pred)`` to be minimized.
+    """,
+    predicts=True,
+)
+
+CLASSIFIER_PARAMETERS = PARAMETERS | {"loss": CLASSIFICATION_LOSS}
+"""The same for a classifier, which has other losses."""
 
 
-def check_parameters(estimator: Any) -> None:
+def check_parameters(params: Mapping[str, Any], owner: str, parameters: Mapping[str, Parameter]) -> None:
     """Raise an error that names the parameter, its value and what it accepts, if one is invalid."""
-    for name, value in estimator.get_params(deep=False).items():
-        parameter = parameter_of(type(estimator), name)
-        if not parameter.accepts(value):
+    for name, value in params.items():
+        parameter = parameters.get(name)
+        if parameter is not None and not parameter.accepts(value):
             hint = ""
             if name == "hidden_layer_sizes":
                 hint = " hidden_layer_sizes must be > 0; write other parameters by keyword."
             raise InvalidParameterError(
-                f"The {name!r} parameter of {type(estimator).__name__} must be {parameter.type}."
-                f" Got {value!r} instead.{hint}"
+                f"The {name!r} parameter of {owner} must be {parameter.type}. Got {value!r} instead.{hint}"
             )

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sklearn.preprocessing import label_binarize
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
+from skmlp.fitting.targets import Targets
 from skmlp.network.arrays import Array
-from skmlp.network.losses import LogLoss, ProbabilisticLoss
+from skmlp.network.losses import LogLoss, Loss, ProbabilisticLoss
 
 MULTIOUTPUT = "multiclass-multioutput"
 
 
-class ClassTargets:
+class ClassTargets(Targets):
     """The classes of one or several targets, and the translation of labels into network outputs.
 
     Parameters
@@ -34,28 +34,56 @@ class ClassTargets:
         Raw scores of the network: one for a binary target, one per class or label otherwise.
     """
 
-    def __init__(self, kind: str, classes: Any, loss: ProbabilisticLoss | None = None) -> None:
+    loss: ProbabilisticLoss
+
+    def __init__(self, kind: str, classes: Any, loss: Loss | None = None) -> None:
         self.kind, self.classes = kind, classes
         self.group_sizes: tuple[int, ...] = ()
         if kind == MULTIOUTPUT:
             self.group_sizes = tuple(len(c) for c in classes)
         elif kind == "multiclass":
             self.group_sizes = (len(classes),)
-        self.loss = (loss or LogLoss()).for_classes(self.group_sizes)
+        self.loss = cast(ProbabilisticLoss, loss or LogLoss()).for_classes(self.group_sizes)
         one_output_each = 1 if kind == "binary" else len(classes)
         self.n_outputs = sum(self.group_sizes) or one_output_each
 
     @classmethod
-    def of(cls, y: Array, classes: Any = None) -> ClassTargets:
+    def of(cls, y: Array, classes: Any = None, loss: Loss | None = None) -> ClassTargets:
         """Return the targets that ``y`` holds; ``classes`` may name more than occur in it."""
         kind = type_of_target(y, input_name="y")
         if kind == MULTIOUTPUT:
             found = [np.unique(column) for column in y.T] if classes is None else list(classes)
-            return cls(kind, [np.asarray(c) for c in found])
+            return cls(kind, [np.asarray(c) for c in found], loss)
         if kind == "multilabel-indicator":
-            return cls(kind, np.arange(y.shape[1]))
+            return cls(kind, np.arange(y.shape[1]), loss)
         classes = unique_labels(y) if classes is None else unique_labels(classes)
-        return cls("binary" if len(classes) <= 2 else "multiclass", classes)
+        return cls("binary" if len(classes) <= 2 else "multiclass", classes, loss)
+
+    @classmethod
+    def of_link(cls, link: str, classes: Any, n_outputs: int, loss: Loss) -> ClassTargets:
+        """Return the targets of a network with ``n_outputs`` raw scores, whose weights were set by hand."""
+        if isinstance(classes, list):
+            return cls(MULTIOUTPUT, classes, loss)
+        if link == LogLoss.link:
+            return cls("multiclass", classes, loss)
+        return cls("binary" if n_outputs == 1 else "multilabel-indicator", classes, loss)
+
+    def attributes(self) -> dict[str, Any]:
+        return {"classes_": self.classes, "_target_type": self.kind}
+
+    def strata(self, encoded: Array, n_held_out: int) -> Array | None:
+        if self.kind == "binary":
+            return encoded.astype(bool)
+        if self.kind != "multiclass":
+            return None
+        codes = self.codes(encoded - 0.5)
+        counts = np.bincount(codes)
+        counts = counts[counts > 0]
+        fits = counts.min() >= 2 and len(counts) <= min(n_held_out, len(encoded) - n_held_out)
+        return codes if fits else None
+
+    def score(self, z: Array, encoded: Array, sample_weight: Array | None) -> float:
+        return subset_accuracy(self.codes(z) == self.codes(encoded - 0.5), sample_weight)
 
     def missing(self, y: Array) -> list[Any]:
         """Return the labels in ``y`` that are not among the classes."""
@@ -66,14 +94,24 @@ class ClassTargets:
             return []
         return list(np.setdiff1d(y, self.classes))
 
-    def encode(self, y: Array, dtype: Any) -> Array:
-        """Return indicators of shape (n_samples, n_outputs)."""
+    def encode(self, y: Array, dtype: Any, name: str = "y") -> Array:
+        """Return indicators of shape (n_samples, n_outputs), or raise an error that names ``y``."""
+        if missing := self.missing(y):
+            raise ValueError(
+                f"`{name}` has classes not in `self.classes_`. `self.classes_` has {self.classes}."
+                f" `{name}` also has {missing}."
+            )
         if self.kind == MULTIOUTPUT:
             indicators = [
                 column[:, np.newaxis] == known for column, known in zip(y.T, self.classes, strict=True)
             ]
             return np.concatenate(indicators, axis=1).astype(dtype)
         if self.kind == "multilabel-indicator":
+            if np.shape(y)[1:] != (len(self.classes),):
+                raise ValueError(
+                    f"{name} has the shape {np.shape(y)}, and the network predicts {len(self.classes)}"
+                    " labels for each sample: give one column for each."
+                )
             return np.ascontiguousarray(y, dtype=dtype)
         return np.asarray(label_binarize(y, classes=self.classes)).astype(dtype)
 
@@ -99,7 +137,7 @@ class ClassTargets:
         return np.asarray(self.classes[codes])
 
     def probabilities(self, z: Array, *, log: bool = False) -> Any:
-        """Return (log-)probabilities: one column per class, or a list of such with one per target."""
+        """Return (log-)probabilities: one column per class, or a list with one array per target."""
         link = self.loss.log_inverse_link if log else self.loss.inverse_link
         if self.group_sizes:
             p = link(z)
@@ -117,24 +155,7 @@ class ClassTargets:
         return np.split(z, np.cumsum(self.group_sizes)[:-1], axis=-1)
 
 
-def loss_of_classes(choice: str | ProbabilisticLoss) -> ProbabilisticLoss:
-    """Return the loss that gives a classifier its link: an instance as it is, else the cross-entropy."""
-    return choice if isinstance(choice, ProbabilisticLoss) else LogLoss()
-
-
-def class_weights(class_weight: Any, y: Array, sample_weight: Array | None) -> Array:
-    """Return the weight that each sample has by its class.
-
-    Unlike scikit-learn's function, 'balanced' counts the samples by their weight: a sample of weight two
-    is then the same as two samples.
-    """
-    if not isinstance(class_weight, str):
-        return np.asarray(compute_sample_weight(class_weight, y))
-    weights = np.ones(len(y))
-    for column in y.reshape(len(y), -1).T:
-        _, codes = np.unique(column, return_inverse=True)
-        counts = np.bincount(codes, weights=sample_weight)
-        present = counts > 0
-        balanced = counts.sum() / (present.sum() * np.where(present, counts, 1))
-        weights *= balanced[codes]
-    return weights
+def subset_accuracy(hits: Array, sample_weight: Any) -> float:
+    """Return the weighted fraction of rows in which all labels are right."""
+    rows = hits if hits.ndim == 1 else hits.all(axis=1)
+    return float(np.average(rows, weights=sample_weight))

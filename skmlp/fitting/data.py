@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from skmlp.estimators.validation import check_some_weight
+from skmlp.fitting.targets import Targets
+from skmlp.fitting.weights import check_some_weight
 from skmlp.network.arrays import Array
 
 
@@ -38,18 +39,21 @@ class Data:
 
 @dataclass(frozen=True)
 class Reading:
-    """What an estimator makes of X, y and the weights.
+    """What an estimator makes of X, y and the weights; nothing of it depends on chance.
 
     Attributes
     ----------
     data : Data
         In the units of the user.
-    published : dict
-        The attributes that the data have given to the estimator.
+    targets : Targets
+        What y is.
+    features : dict
+        The fitted attributes that say what the columns of X are.
     """
 
     data: Data
-    published: dict[str, Any]
+    targets: Targets
+    features: dict[str, Any]
 
 
 def hold_out(

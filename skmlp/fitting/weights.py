@@ -1,34 +1,15 @@
-"""Checks of what ``fit`` is given, beside those of scikit-learn, and fits that change all or nothing."""
+"""Sample weights and class weights: their checks, and their product."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from numbers import Number
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
 from sklearn.utils import check_array
+from sklearn.utils.class_weight import compute_sample_weight
 
 from skmlp.network.arrays import Array
-
-Method = TypeVar("Method", bound=Callable[..., Any])
-
-
-def unchanged_on_error(method: Method) -> Method:
-    """Make a method of an estimator leave it as it was if it raises."""
-
-    @functools.wraps(method)
-    def all_or_nothing(self: Any, *args: Any, **kwargs: Any) -> Any:
-        before = dict(vars(self))
-        try:
-            return method(self, *args, **kwargs)
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
-
-    return cast(Method, all_or_nothing)
 
 
 def check_sample_weight(
@@ -60,3 +41,29 @@ def check_some_weight(weights: Array, name: str) -> None:
             f"The sum of {name} must be greater than zero, got {total}: there is nothing to learn from."
             " Leave it out, or give some samples a positive weight."
         )
+
+
+def with_class_weight(class_weight: Any, y: Array, sample_weight: Array | None, dtype: Any) -> Array | None:
+    """Return the sample weights times the weights of the classes, where there are any."""
+    if class_weight is None:
+        return sample_weight
+    weights = class_weights(class_weight, y, sample_weight).astype(dtype)
+    return weights if sample_weight is None else weights * sample_weight
+
+
+def class_weights(class_weight: Any, y: Array, sample_weight: Array | None) -> Array:
+    """Return the weight that each sample has by its class.
+
+    Unlike scikit-learn's function, 'balanced' counts the samples by their weight: a sample of weight two
+    is then the same as two samples.
+    """
+    if not isinstance(class_weight, str):
+        return np.asarray(compute_sample_weight(class_weight, y))
+    weights = np.ones(len(y))
+    for column in y.reshape(len(y), -1).T:
+        _, codes = np.unique(column, return_inverse=True)
+        counts = np.bincount(codes, weights=sample_weight)
+        present = counts > 0
+        balanced = counts.sum() / (present.sum() * np.where(present, counts, 1))
+        weights *= balanced[codes]
+    return weights

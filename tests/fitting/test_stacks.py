@@ -1,6 +1,7 @@
 """Several fits as one stack: each ends as it does alone, whatever the others are and do."""
 
 from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -8,12 +9,13 @@ from scipy import sparse
 from sklearn.base import clone
 
 from skmlp import MixtureDensityRegressor, MLPClassifier, MLPRegressor
-from skmlp.estimators.callbacks import Printer
-from skmlp.estimators.solvers import by_batches
-from skmlp.estimators.stacks import Fit, Samples, StackMonitor, kind_of, networks_of, validation_of
+from skmlp.fitting.monitors import Printer, StackMonitor
+from skmlp.fitting.outcome import fitted_attributes
+from skmlp.fitting.solvers import train_stack
+from skmlp.fitting.stacks import PooledSamples, networks_of, stack_key, validation_of
 from skmlp.network.activations import Tanh
-from skmlp.network.layers import NORMALIZATIONS
 from skmlp.network.losses import Focal, Huber, LogLoss
+from skmlp.network.normalizations import NORMALIZATIONS
 from skmlp.training.optimizers import OPTIMIZERS, Adam
 from skmlp.training.result import Epoch, Monitor
 from skmlp.training.schedules import SCHEDULES, Schedule
@@ -88,6 +90,17 @@ def models(task=WINE, own=OWN, numbers=NUMBERS, **options):
     return [task.model(**{**SMALL, **options, **a, **b}) for a, b in zip(own, numbers, strict=True)]
 
 
+class Fit(NamedTuple):
+    """An estimator, and its problem."""
+
+    estimator: Any
+    problem: Any
+
+
+def problems_of(fits):
+    return [fit.problem for fit in fits]
+
+
 def fit_of(model, X, y, sample_weight=None, **options):
     """Return a fit that is ready to be trained; the model given stays as it is."""
     model = clone(model)
@@ -96,16 +109,19 @@ def fit_of(model, X, y, sample_weight=None, **options):
 
 def train(fits, monitors=None):
     """Train ``fits`` as one stack and return the fitted estimators."""
-    assert len({kind_of(fit) for fit in fits}) == 1
-    monitor = Monitor() if monitors is None else StackMonitor(monitors, networks_of(fits))
-    for (model, problem), progress in zip(fits, by_batches(fits, monitor), strict=True):
-        model._publish(problem, progress.result)
+    problems = problems_of(fits)
+    assert len({stack_key(problem) for problem in problems}) == 1
+    monitor = Monitor() if monitors is None else StackMonitor(monitors, networks_of(problems))
+    for (model, problem), result in zip(fits, train_stack(problems, monitor), strict=True):
+        model._publish(fitted_attributes(problem, result))
     return [fit.estimator for fit in fits]
 
 
 def assert_same_fit(model, alone, rtol=0.0):
     """Assert that everything that two estimators have learned is the same."""
-    learned, expected = ({n: v for n, v in vars(m).items() if n != "_memory"} for m in (model, alone))
+    learned, expected = (
+        {n: v for n, v in vars(m).items() if n != "_optimizer_state"} for m in (model, alone)
+    )
     assert learned.keys() == expected.keys()
     for name, value in expected.items():
         if rtol and name in ("coefs_", "intercepts_", "loss_curve_"):
@@ -181,7 +197,7 @@ def test_fits_to_the_same_samples_hold_them_once(options):
     fits = [fit_of(model, *data) for model, data in found]
     shared = fits[0].problem.data
     fits = [Fit(model, replace(problem, data=shared)) for model, problem in fits]
-    assert Samples.of(fits).X is shared.X
+    assert PooledSamples.of(problems_of(fits)).X is shared.X
     for stacked, (model, data) in zip(train(fits), found, strict=True):
         assert_same_fit(stacked, clone(model).fit(*data))
 
@@ -275,7 +291,7 @@ def test_validation_samples_of_ones_own():
 def test_numbers_of_members_may_differ():
     own = [{"n_members": n} for n in (1, 3, 2)]
     found = models(own=own, early_stopping=True, **PATIENCE)
-    assert networks_of([fit_of(model, WINE.X, WINE.y) for model in found]) == [
+    assert networks_of([fit_of(model, WINE.X, WINE.y).problem for model in found]) == [
         slice(0, 1),
         slice(1, 4),
         slice(4, 6),
@@ -325,39 +341,39 @@ APART = [
 ]
 
 
-def kind_with(parameters, X=WINE.X, y=WINE.y):
-    return kind_of(fit_of(MLPClassifier(**{**BASE, **parameters}), X, y))
+def key_with(parameters, X=WINE.X, y=WINE.y):
+    return stack_key(fit_of(MLPClassifier(**{**BASE, **parameters}), X, y).problem)
 
 
 @pytest.mark.parametrize("parameters", TOGETHER, ids=str)
 def test_numbers_keep_no_fits_apart(parameters):
-    assert kind_with(parameters) == kind_with({})
-    assert hash(kind_with(parameters)) == hash(kind_with({}))
+    assert key_with(parameters) == key_with({})
+    assert hash(key_with(parameters)) == hash(key_with({}))
 
 
 @pytest.mark.parametrize("parameters", APART, ids=str)
 def test_what_changes_shapes_or_code_keeps_fits_apart(parameters):
-    assert kind_with(parameters) != kind_with({})
+    assert key_with(parameters) != key_with({})
 
 
 def test_constants_of_a_schedule_keep_fits_apart():
-    kinds = [kind_with({"learning_rate": "invscaling", "power_t": power}) for power in (0.5, 0.3)]
-    assert kinds[0] != kinds[1]
+    keys = [key_with({"learning_rate": "invscaling", "power_t": power}) for power in (0.5, 0.3)]
+    assert keys[0] != keys[1]
 
 
 def test_samples_keep_fits_apart_by_type_and_by_the_number_of_their_batches():
-    assert kind_with({}, WINE.X[:84], WINE.y[:84]) == kind_with({}, WINE.X[:69], WINE.y[:69])
-    assert kind_with({}, WINE.X[:86], WINE.y[:86]) != kind_with({}, WINE.X[:69], WINE.y[:69])
-    assert kind_with({}, sparse.csr_matrix(WINE.X)) != kind_with({})
-    assert kind_with({}, WINE.X[:, 1:]) != kind_with({})
+    assert key_with({}, WINE.X[:84], WINE.y[:84]) == key_with({}, WINE.X[:69], WINE.y[:69])
+    assert key_with({}, WINE.X[:86], WINE.y[:86]) != key_with({}, WINE.X[:69], WINE.y[:69])
+    assert key_with({}, sparse.csr_matrix(WINE.X)) != key_with({})
+    assert key_with({}, WINE.X[:, 1:]) != key_with({})
 
 
 def test_with_chance_in_layers_parts_of_unequal_size_are_kept_apart():
     """What is drawn for a padded row would be missing for the next."""
     dropping = {"dropout": 0.3}
-    assert kind_with(dropping, WINE.X[:84], WINE.y[:84]) != kind_with(dropping, WINE.X[:83], WINE.y[:83])
-    assert kind_with(dropping, WINE.X[1:], WINE.y[1:]) == kind_with(dropping, WINE.X[:-1], WINE.y[:-1])
-    assert kind_with({"dropout": 0.3}) == kind_with({"dropout": 0.5})
+    assert key_with(dropping, WINE.X[:84], WINE.y[:84]) != key_with(dropping, WINE.X[:83], WINE.y[:83])
+    assert key_with(dropping, WINE.X[1:], WINE.y[1:]) == key_with(dropping, WINE.X[:-1], WINE.y[:-1])
+    assert key_with({"dropout": 0.3}) == key_with({"dropout": 0.5})
 
 
 def test_schedules_of_ones_own_are_told_apart_by_what_they_say_of_themselves():
@@ -371,9 +387,9 @@ def test_schedules_of_ones_own_are_told_apart_by_what_they_say_of_themselves():
         def __repr__(self):
             return f"Sawtooth({self.period})"
 
-    kinds = [kind_with({"learning_rate": Sawtooth(period)}) for period in (3, 3, 5)]
-    assert kinds[0] == kinds[1]
-    assert kinds[0] != kinds[2]
+    keys = [key_with({"learning_rate": Sawtooth(period)}) for period in (3, 3, 5)]
+    assert keys[0] == keys[1]
+    assert keys[0] != keys[2]
 
 
 # Samples
@@ -381,7 +397,7 @@ def test_schedules_of_ones_own_are_told_apart_by_what_they_say_of_themselves():
 
 def test_samples_lie_one_below_the_other():
     fits = [fit_of(model, *data) for model, data in cases(UNEQUAL)]
-    samples = Samples.of(fits)
+    samples = PooledSamples.of(problems_of(fits))
     assert samples.starts == [0, 59, 120]
     assert samples.weights is None
     for fit, start in zip(fits, samples.starts, strict=True):
@@ -391,7 +407,7 @@ def test_samples_lie_one_below_the_other():
 
 def test_samples_of_several_fits_occur_once():
     shared, other = (fit_of(model, *data) for model, data in cases(PARTS)[:2])
-    samples = Samples.of([shared, other, shared])
+    samples = PooledSamples.of(problems_of([shared, other, shared]))
     assert samples.starts == [0, 60, 0]
     assert len(samples.X) == len(samples.y) == 120
 
@@ -402,7 +418,7 @@ def test_samples_without_weights_weigh_one_beside_others(dtype):
         fit_of(model, WINE.X, WINE.y, own)
         for model, own in zip(models(dtype=dtype), (None, WINE.weights, None), strict=True)
     ]
-    weights = Samples.of(fits).weights
+    weights = PooledSamples.of(problems_of(fits)).weights
     assert weights.dtype == dtype
     np.testing.assert_array_equal(
         weights, np.concatenate([np.ones(97), WINE.weights, np.ones(97)]).astype(dtype)
@@ -411,7 +427,7 @@ def test_samples_without_weights_weigh_one_beside_others(dtype):
 
 def test_sparse_samples_stay_csr():
     fits = [fit_of(m, sparse.csr_matrix(X), y) for m, (X, y, _) in cases(UNEQUAL)]
-    X = Samples.of(fits).X
+    X = PooledSamples.of(problems_of(fits)).X
     assert X.format == "csr"
     np.testing.assert_array_equal(X.toarray(), np.concatenate([WINE.X[rows] for rows in UNEQUAL]))
 
@@ -422,7 +438,7 @@ def test_sparse_samples_stay_csr():
 def test_networks_of_a_stack_are_scored_on_the_validation_samples_of_their_fits():
     own = [{"random_state": 0, "n_members": 2}, {"random_state": 1}, {"random_state": 2}]
     fits = [fit_of(model, WINE.X, WINE.y) for model in models(own=own, early_stopping=True)]
-    validate = validation_of(fits)
+    validate = validation_of(problems_of(fits))
     theta = np.concatenate([fit.problem.theta for fit in fits])
     expected = [fit.problem.validate(fit.problem.theta, np.arange(len(fit.problem.theta))) for fit in fits]
     scores, losses = (np.concatenate(values) for values in zip(*expected, strict=True))
@@ -433,7 +449,7 @@ def test_networks_of_a_stack_are_scored_on_the_validation_samples_of_their_fits(
 
 
 def test_a_stack_without_validation_has_none():
-    assert validation_of([fit_of(model, WINE.X, WINE.y) for model in models()]) is None
+    assert validation_of([fit_of(model, WINE.X, WINE.y).problem for model in models()]) is None
 
 
 # Neighbours that fail or are stopped
@@ -448,21 +464,19 @@ def test_a_neighbour_that_diverges_is_not_felt(which, early_stopping):
         fit_of(model, DIABETES.X, DIABETES.y)
         for model in models(DIABETES, own, solver="sgd", early_stopping=early_stopping)
     ]
-    found = by_batches(fits, Monitor())
-    for k, ((model, _), progress) in enumerate(zip(fits, found, strict=True)):
-        assert (progress.result.reasons[0] is StopReason.DIVERGED) == (k == which)
+    found = train_stack(problems_of(fits), Monitor())
+    for k, ((model, _), result) in enumerate(zip(fits, found, strict=True)):
+        assert (result.reasons[0] is StopReason.DIVERGED) == (k == which)
         if k != which:
             alone = clone(model).fit(DIABETES.X, DIABETES.y)
-            assert progress.result.loss_curves[0] == alone.loss_curve_
-            np.testing.assert_array_equal(
-                progress.result.theta, fit_again(alone, DIABETES.X, DIABETES.y).result.theta
-            )
+            assert result.loss_curves[0] == alone.loss_curve_
+            np.testing.assert_array_equal(result.theta, fit_again(alone, DIABETES.X, DIABETES.y).theta)
 
 
 def fit_again(model, X, y):
-    """Return how far a fit comes alone."""
-    (progress,) = by_batches([fit_of(model, X, y)], Monitor())
-    return progress
+    """Return what becomes of a fit alone."""
+    (result,) = train_stack([fit_of(model, X, y).problem], Monitor())
+    return result
 
 
 @dataclass
@@ -488,7 +502,7 @@ class Watcher(Monitor):
 def own_epochs(model, stop_after=10**9):
     """Return what a monitor is told of a fit alone."""
     watcher = Watcher(stop_after)
-    by_batches([fit_of(model, WINE.X, WINE.y)], watcher)
+    train_stack([fit_of(model, WINE.X, WINE.y).problem], watcher)
     return watcher
 
 
@@ -538,8 +552,9 @@ def test_a_monitor_stops_its_own_fit_alone(options, which):
 
 def test_a_fit_that_a_monitor_stops_has_that_reason():
     fits = [fit_of(model, WINE.X, WINE.y) for model in models()]
-    monitor = StackMonitor([Watcher(), Watcher(3), Watcher()], networks_of(fits))
-    reasons = [progress.result.reasons for progress in by_batches(fits, monitor)]
+    problems = problems_of(fits)
+    monitor = StackMonitor([Watcher(), Watcher(3), Watcher()], networks_of(problems))
+    reasons = [result.reasons for result in train_stack(problems, monitor)]
     assert reasons == [[StopReason.MAX_ITER], [StopReason.CALLBACK], [StopReason.MAX_ITER]]
 
 
@@ -547,9 +562,10 @@ def test_a_fit_that_ends_by_itself_keeps_its_reason_where_a_monitor_stops_it_too
     """As alone: a monitor that asks to stop hides neither divergence nor the last epoch."""
     fits = [fit_of(model, WINE.X, WINE.y) for model in models()]
     stops = [Watcher(SMALL["max_iter"]) for _ in fits]
-    alone = [by_batches([fit_of(fit.estimator, WINE.X, WINE.y)], Watcher(7))[0] for fit in fits]
-    together = by_batches(fits, StackMonitor(stops, networks_of(fits)))
-    reasons, expected = ([p.result.reasons for p in progress] for progress in (together, alone))
+    alone = [train_stack([fit_of(fit.estimator, WINE.X, WINE.y).problem], Watcher(7))[0] for fit in fits]
+    problems = problems_of(fits)
+    together = train_stack(problems, StackMonitor(stops, networks_of(problems)))
+    reasons, expected = ([result.reasons for result in results] for results in (together, alone))
     assert expected == [[StopReason.MAX_ITER]] * 3
     assert reasons == expected
 
@@ -578,7 +594,7 @@ def test_each_fit_prints_what_it_prints_alone(options, capsys):
             self.printed = [*getattr(self, "printed", []), capsys.readouterr().out]
             return stops
 
-    recorders = [Recorder(model) for model in found]
+    recorders = [Recorder(model._choices()) for model in found]
     train([fit_of(model, WINE.X, WINE.y) for model in found], recorders)
     for model in found:
         clone(model).set_params(verbose=True).fit(WINE.X, WINE.y)
@@ -605,13 +621,13 @@ def test_a_stack_that_goes_on_equals_one_longer_training(options):
     first, second = (
         [fit_of(model.set_params(max_iter=n_epochs), *data) for model, data in found] for n_epochs in (3, 7)
     )
-    before = by_batches(first, Monitor())
+    before = [result.state for result in train_stack(problems_of(first), Monitor())]
     # Others come along the second time: what happened before belongs to each fit.
     picked = [2, 0]
-    after = by_batches([second[k] for k in picked], Monitor(), [before[k] for k in picked])
-    for k, progress in zip(picked, after, strict=True):
+    after = train_stack([second[k].problem for k in picked], Monitor(), [before[k] for k in picked])
+    for k, result in zip(picked, after, strict=True):
         model, data = found[k]
-        second[k].estimator._publish(second[k].problem, progress.result)
+        second[k].estimator._publish(fitted_attributes(second[k].problem, result))
         assert_same_fit(second[k].estimator, clone(model).fit(*data))
 
 
@@ -621,21 +637,21 @@ def test_the_memory_of_a_fit_in_a_stack_is_that_of_the_fit_alone():
     stack = train([fit_of(model, *data) for model, data in found])
     for stacked, (model, data) in zip(stack, found, strict=True):
         alone = clone(model).fit(*data)
-        assert same_content(stacked._memory, alone._memory)
-        assert stacked._memory.keys() == alone._memory.keys()
+        assert same_content(stacked._optimizer_state, alone._optimizer_state)
+        assert stacked._optimizer_state.keys() == alone._optimizer_state.keys()
         assert_same_fit(stacked.fit(*data), alone.fit(*data))
 
 
 def test_more_samples_in_a_batch_than_there_are_warn_for_each_fit():
     fits = [fit_of(model, WINE.X, WINE.y) for model in models(batch_size=1000)]
     with pytest.warns(UserWarning, match="batch_size=1000 is clipped to 97") as warned:
-        by_batches(fits, Monitor())
+        train_stack(problems_of(fits), Monitor())
     assert len(warned) == 3
 
 
 def test_regressors_and_classifiers_are_kept_apart():
     regressor = fit_of(MLPRegressor(**BASE), WINE.X, WINE.y.astype(float))
-    assert kind_of(regressor) != kind_with({})
+    assert stack_key(regressor.problem) != key_with({})
 
 
 def test_an_optimizer_of_ones_own_numbers_may_differ():

@@ -10,7 +10,7 @@ from skmlp.training.result import TrainingResult
 
 
 def curves(result: TrainingResult, k: int, earlier: dict[str, Any]) -> dict[str, Any]:
-    """Return the attributes of one network; curves go on from ``earlier`` ones."""
+    """Return the attributes of one network; curves continue ``earlier`` ones."""
     losses, scores = result.loss_curves[k], result.score_curves[k]
     state = result.state
     best = -min(losses, default=result.losses[k]) if state is None else float(state.best[k])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skmlp.estimators.targets import MULTIOUTPUT, ClassTargets
+from skmlp.fitting.class_targets import MULTIOUTPUT, ClassTargets
 from skmlp.network.losses import BinaryLogLoss, LogLoss
 
 # name: (y, kind, classes, the encoding of the first three rows)
@@ -114,8 +114,8 @@ def test_more_classes_than_occur_in_several_targets():
     [
         ("negative", BinaryLogLoss()),
         ("labels", BinaryLogLoss()),
-        ("integers", LogLoss((3,))),
-        ("several", LogLoss((2, 3))),
+        ("integers", LogLoss(group_sizes=(3,))),
+        ("several", LogLoss(group_sizes=(2, 3))),
     ],
 )
 def test_each_kind_has_its_loss(name, loss):

@@ -1,0 +1,1 @@
+"""From choices and data to trained networks, one or many at once; no estimator is seen here."""

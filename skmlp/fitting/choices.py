@@ -1,0 +1,268 @@
+"""From constructor parameters to the objects and numbers that they choose: made once, used everywhere."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+
+from skmlp.fitting.combinations import check_combinations, check_hidden_layers
+from skmlp.fitting.parameters import PARAMETERS, hidden_sizes
+from skmlp.network.activations import ACTIVATIONS, Activation
+from skmlp.network.hyperparameters import per_network
+from skmlp.network.initializers import INITIALIZERS, Initializer
+from skmlp.network.losses import LOSSES, LogLoss, Loss, Quantile, SquaredError
+from skmlp.network.mixture_density import MixtureDensity
+from skmlp.network.network import Network, multilayer_perceptron
+from skmlp.network.normalizations import NORMALIZATIONS, Normalization
+from skmlp.training.full_batch import Solver
+from skmlp.training.optimizers import OPTIMIZERS, Optimizer
+from skmlp.training.schedules import SCHEDULES, InverseScaling, Schedule
+from skmlp.training.solvers import SOLVERS
+
+Params: TypeAlias = Mapping[str, Any]
+"""Constructor parameters by their names, as the user gave them."""
+
+Choice = TypeVar("Choice")
+
+PREDICTING = {name for name, parameter in PARAMETERS.items() if parameter.predicts}
+"""The parameters that say what a fitted network computes."""
+
+
+@dataclass(frozen=True)
+class NetworkChoices:
+    """What a network computes.
+
+    Attributes
+    ----------
+    hidden_layer_sizes : tuple of int
+    activations : tuple of Activation
+        One per hidden layer; of a network without any, the one that its initial weights are scaled for.
+    initializer : Initializer
+    normalization : Normalization, or None
+    dropout : tuple of float
+        One rate per hidden layer.
+    loss : Loss
+        Before the number of classes is known.
+    """
+
+    hidden_layer_sizes: tuple[int, ...]
+    activations: tuple[Activation, ...]
+    initializer: Initializer
+    normalization: Normalization | None
+    loss: Loss
+    dropout: tuple[float, ...] = per_network()
+
+    @classmethod
+    def of(cls, params: Params, loss: Loss) -> NetworkChoices:
+        """Return what ``params`` choose."""
+        sizes = hidden_sizes(params["hidden_layer_sizes"]) or []
+        activation, normalization = params["activation"], params["normalization"]
+        several = isinstance(activation, (list, tuple, np.ndarray))
+        names = list(activation) or ["identity"] if several else [activation] * max(1, len(sizes))
+        return cls(
+            hidden_layer_sizes=tuple(sizes),
+            activations=tuple(choice_of(f, ACTIVATIONS) for f in names),
+            initializer=choice_of(params["initializer"], INITIALIZERS),
+            normalization=None if normalization is None else choice_of(normalization, NORMALIZATIONS),
+            loss=loss,
+            dropout=tuple(np.broadcast_to(np.asarray(params["dropout"], dtype=float), len(sizes)).tolist()),
+        )
+
+    def network(self, n_inputs: int, n_outputs: int) -> Network:
+        """Return the network with ``n_inputs`` inputs and ``n_outputs`` raw scores."""
+        return multilayer_perceptron(
+            n_inputs,
+            self.hidden_layer_sizes,
+            n_outputs,
+            self.activations,
+            initializer=self.initializer,
+            normalization=self.normalization,
+            dropout=self.dropout,
+        )
+
+
+@dataclass(frozen=True)
+class Choices:
+    """All that the parameters of an estimator choose, checked.
+
+    A field made by `per_network` may differ between the networks of a stack, any other may not: where two
+    fits differ in it, they are trained apart.
+
+    Attributes
+    ----------
+    params : mapping of str to object
+        The parameters as the user gave them, for messages.
+    network : NetworkChoices
+    solver : Optimizer or Solver
+    schedule : Schedule
+    cost : callable or str, or None
+        What is minimized in place of the loss, of which only the link is used: a cost of predictions, or
+        a scorer.
+    batch_size : int, or None
+        Rows per batch; None: ``min(200, n_samples)``.
+
+    The other attributes are the parameters of the same names.
+    """
+
+    network: NetworkChoices
+    solver: Optimizer | Solver
+    schedule: Schedule
+    cost: Callable[..., Any] | str | None
+    batch_size: int | None
+    shuffle: bool
+    max_iter: int
+    max_fun: int
+    n_iter_no_change: float
+    early_stopping: bool
+    standardize: bool
+    max_time: float | None
+    dtype: str
+    params: Params = per_network()
+    alpha: float = per_network()
+    learning_rate_init: float = per_network()
+    weight_decay: float = per_network()
+    max_grad_norm: float | None = per_network()
+    tol: float = per_network()
+    random_state: Any = per_network()
+    validation_fraction: float = per_network()
+    scoring: Callable[..., Any] | str | None = per_network()
+    class_weight: Any = per_network()
+    warm_start: bool = per_network()
+    verbose: int = per_network()
+    n_members: int = per_network()
+
+    @classmethod
+    def of(cls, params: Params, loss_of: Callable[[Params], Loss], owner: str) -> Choices:
+        """Return what ``params`` choose, or raise an error that names what does not go together.
+
+        Parameters
+        ----------
+        params : mapping of str to object
+            Each by itself must be valid, see `skmlp.fitting.parameters.check_parameters`.
+        loss_of : callable
+            From ``params`` to the loss.
+        owner : str
+            The class whose parameters they are, for messages.
+        """
+        check_hidden_layers(params)
+        cost, size = params.get("loss"), params["batch_size"]
+        # Most fields are the parameters of their names; some estimators have no such parameter.
+        same: dict[str, Any] = {field.name: params.get(field.name) for field in fields(cls)}
+        choices = cls(
+            **same
+            | {
+                "params": params,
+                "network": NetworkChoices.of(params, loss_of(params)),
+                "solver": solver_of(params),
+                "schedule": schedule_of(params),
+                "cost": cost if is_cost(cost) else None,
+                "batch_size": None if isinstance(size, str) else int(size),
+            }
+        )
+        check_combinations(choices, owner)
+        return choices
+
+    @property
+    def loss(self) -> Loss:
+        """What is minimized, before the number of classes is known."""
+        return self.network.loss
+
+    @property
+    def is_stochastic(self) -> bool:
+        """Whether the solver works on batches."""
+        return isinstance(self.solver, Optimizer)
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether ``early_stopping`` has an effect."""
+        return self.early_stopping and self.is_stochastic
+
+    @property
+    def reading_key(self) -> Hashable:
+        """What choices must have in common for the same X, y and weights to be read alike."""
+        return self.dtype, repr(self.class_weight), repr(self.loss)
+
+    def fitted_params(self) -> dict[str, Any]:
+        """Return a copy of the parameters that say what the fitted network computes.
+
+        Prediction follows these, not what parameters are set or changed to afterwards.
+        """
+        kept = {name: value for name, value in self.params.items() if name in PREDICTING}
+        if self.cost is not None:
+            kept["loss"] = self.loss.name  # a function may not be picklable; it predicts nothing
+        return copy.deepcopy(kept)
+
+    def rows_per_batch(self, n_samples: int) -> int:
+        """Return the rows per batch, at most ``n_samples``."""
+        return min(self.batch_size or 200, n_samples)
+
+
+def choice_of(value: str | Choice, table: Mapping[str, Choice]) -> Choice:
+    """Return the entry of a table by its name, or an instance as it is."""
+    return table[value] if isinstance(value, str) else value
+
+
+def is_cost(loss: Any) -> bool:
+    """Return whether ``loss`` is a function of predictions or the name of a scorer: without a gradient."""
+    if isinstance(loss, str):
+        return loss not in LOSSES
+    return callable(loss) and not isinstance(loss, type)
+
+
+def regression_loss(params: Params) -> Loss:
+    """Return the loss of a regressor, which ``loss`` and ``quantile`` choose."""
+    choice, quantile = params["loss"], params["quantile"]
+    if isinstance(choice, Loss) and quantile is not None:
+        raise ValueError(f"quantile={quantile!r} is for loss='quantile'; got loss={choice!r}.")
+    if isinstance(choice, str) and (choice == Quantile.name) != (quantile is not None):
+        raise ValueError(
+            f"loss={choice!r} and quantile={quantile!r} do not go together: set both loss='quantile' and"
+            " quantile between 0 and 1, or leave quantile=None."
+        )
+    if is_cost(choice):
+        return SquaredError()  # for its link: raw scores are the predictions
+    if quantile is not None:
+        return Quantile(quantile)
+    loss: Loss = choice if isinstance(choice, Loss) else LOSSES[choice]()
+    return loss
+
+
+def classification_loss(params: Params) -> Loss:
+    """Return the loss of a classifier: an instance as it is, else the cross-entropy."""
+    choice = params["loss"]
+    return choice if isinstance(choice, Loss) else LogLoss()
+
+
+def density_loss(params: Params) -> MixtureDensity:
+    """Return the loss of a mixture density network."""
+    return MixtureDensity(params["n_components"], params["min_scale"], params["beta"])
+
+
+def solver_of(params: Params) -> Optimizer | Solver:
+    """Return the solver that ``solver`` and the parameters of its fields' names choose."""
+    choice = params["solver"]
+    if not isinstance(choice, str):
+        solver: Optimizer | Solver = choice
+        return solver
+    kind = OPTIMIZERS[choice] if choice in OPTIMIZERS else type(SOLVERS[choice])
+    renamed = {"nesterov": "nesterovs_momentum"}  # where the parameter has another name
+    names = {field.name: renamed.get(field.name, field.name) for field in fields(kind)}
+    chosen = {field: params[name] for field, name in names.items() if name in params}
+    return kind(**{name: None if value == "auto" else value for name, value in chosen.items()})
+
+
+def schedule_of(params: Params) -> Schedule:
+    """Return the schedule that ``learning_rate`` and its parameters choose."""
+    choice = params["learning_rate"]
+    schedule: Schedule
+    if not isinstance(choice, str):
+        schedule = choice
+    elif choice == InverseScaling.name:
+        schedule = InverseScaling(power_t=params["power_t"])
+    else:
+        schedule = SCHEDULES[choice]()
+    return replace(schedule, warmup=params["warmup"]) if params["warmup"] else schedule

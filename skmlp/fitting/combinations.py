@@ -1,0 +1,109 @@
+"""Checks of constructor parameters that are valid each but may not be together."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skmlp.fitting.parameters import STOCHASTIC_SOLVERS, hidden_sizes
+from skmlp.network.losses import SquaredError
+from skmlp.network.mixture_density import MixtureDensity
+from skmlp.network.normalizations import BatchNormalization
+from skmlp.training.optimizers import Optimizer
+
+if TYPE_CHECKING:
+    from skmlp.fitting.choices import Choices
+
+
+def check_hidden_layers(params: Mapping[str, Any]) -> None:
+    """Raise an error if what is said of the hidden layers does not go with how many there are."""
+    sizes = params["hidden_layer_sizes"]
+    n_hidden = len(hidden_sizes(sizes) or [])
+    for name in ("activation", "dropout"):
+        value = params[name]
+        if isinstance(value, (list, tuple, np.ndarray)) and len(value) != n_hidden:
+            raise ValueError(
+                f"{name}={value!r} has {len(value)} entries, hidden_layer_sizes={sizes!r} has {n_hidden}:"
+                " give one for each hidden layer, or one value for all."
+            )
+    is_on = {
+        "dropout": np.any(np.asarray(params["dropout"]) > 0),
+        "normalization": params["normalization"] is not None,
+    }
+    for name, on in is_on.items():
+        if on and not n_hidden:
+            raise ValueError(
+                f"{name}={params[name]!r} works on hidden layers, and hidden_layer_sizes={sizes!r} has"
+                f" none: add one, or leave {name} out."
+            )
+
+
+def check_combinations(choices: Choices, owner: str) -> None:
+    """Raise an error that says what to do, if choices are valid each but not together.
+
+    ``owner`` is the class that they are made for.
+    """
+    params, solver, loss = choices.params, choices.solver, choices.loss
+    if isinstance(solver, Optimizer):
+        needs = "gradient"
+    else:
+        _check_full_batch(choices)
+        needs = solver.needs
+        if isinstance(loss, MixtureDensity) and loss.beta > 0:
+            raise ValueError(
+                f"beta={params['beta']!r} changes the gradient alone, and solver={params['solver']!r} needs"
+                f" the slope of the loss: choose one of {STOCHASTIC_SOLVERS}, or set beta=0."
+            )
+    if choices.cost is not None and needs != "values":
+        raise ValueError(
+            f"loss={choices.cost!r} has no gradient, which solver={params['solver']!r} needs: set"
+            " solver='es', or choose a loss that has one."
+        )
+    if needs == "residuals" and not isinstance(loss, SquaredError):
+        with_loss = f" with loss={params['loss']!r}" if "loss" in params else ""
+        raise ValueError(
+            f"solver={params['solver']!r} is for sums of squares: it trains MLPRegressor with"
+            f" loss='squared_error', not {owner}{with_loss}: choose solver='lbfgs'."
+        )
+
+
+def check_batch_size(choices: Choices, n_samples: int) -> None:
+    """Warn of batches larger than the data; raise an error if they are too small to normalize over."""
+    batch_size = choices.batch_size
+    if batch_size is not None and batch_size > n_samples:
+        warnings.warn(
+            "Got `batch_size` less than 1 or larger than sample size: batch_size="
+            f"{batch_size} is clipped to {n_samples}.",
+            stacklevel=2,
+        )
+    normalization = choices.network.normalization
+    if isinstance(normalization, BatchNormalization) and choices.rows_per_batch(n_samples) < 2:
+        raise ValueError(
+            f"normalization={choices.params['normalization']!r} needs at least 2 samples in a batch, and"
+            f" there is 1 sample: raise batch_size={choices.params['batch_size']!r}, give more samples, or"
+            " choose normalization='layer'."
+        )
+
+
+def _check_full_batch(choices: Choices) -> None:
+    """Raise an error if a solver that works on all samples at once is asked for what needs batches."""
+    params = choices.params
+    needs_batches = {
+        "dropout": any(choices.network.dropout),
+        "normalization": isinstance(choices.network.normalization, BatchNormalization),
+        "weight_decay": choices.weight_decay > 0,
+        "max_grad_norm": choices.max_grad_norm is not None,
+        "warmup": choices.schedule.warmup > 0,
+        "learning_rate": choices.schedule.needs_the_end,
+    }
+    for name, is_on in needs_batches.items():
+        if is_on:
+            way_out = " (alpha is the penalty of all solvers)" if name == "weight_decay" else ""
+            raise ValueError(
+                f"{name}={params[name]!r} is for stochastic solvers, and solver={params['solver']!r} works"
+                f" on all samples at once: choose one of {STOCHASTIC_SOLVERS}, or leave {name}"
+                f" out{way_out}."
+            )

@@ -1,0 +1,243 @@
+"""What a solver is given: everything about a fit that is settled before training begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from skmlp.fitting.choices import Choices
+from skmlp.fitting.data import Data, Reading, hold_out, n_held_out
+from skmlp.fitting.early_stopping import Validation
+from skmlp.fitting.publishing import FittedNetwork, shown
+from skmlp.fitting.scaling import Scalers
+from skmlp.fitting.targets import Targets
+from skmlp.network.arrays import Array
+from skmlp.network.network import Network
+from skmlp.network.objective import Objective
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What an earlier fit left behind, for training to continue from.
+
+    Attributes
+    ----------
+    params : dict
+        The parameters that say what the fitted network computes.
+    fitted : FittedNetwork
+    scalers : Scalers
+    n_seen : int
+        Training samples seen.
+    optimizer_state : dict, or None
+        See `skmlp.fitting.resuming`.
+    curves : list of dict
+        The attributes that describe the course of training, of each network.
+    """
+
+    params: dict[str, Any]
+    fitted: FittedNetwork
+    scalers: Scalers
+    n_seen: int
+    optimizer_state: dict[str, Any] | None
+    curves: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The networks of one fit, their data, and where they start.
+
+    Attributes
+    ----------
+    choices : Choices
+    reading : Reading
+        X, y and the weights as the user gave them, checked.
+    objective : Objective
+        What is minimized, of K networks: the members of an ensemble, or one.
+    theta : array of shape (K, P)
+        Where each network starts.
+    scalers : Scalers
+    data : Data
+        The samples as the network sees them.
+    rows : array of int
+        The samples to train on.
+    held_out : Data, or None
+        The validation samples, as the user gave them.
+    seeds : list of K int
+        The ``random_state`` of each member; empty for a single network.
+    random_states : list of K numpy.random.RandomState
+        What shuffles the rows of each network.
+    streams : list of K numpy.random.Generator
+        Where layers with chance in them draw from; empty without any.
+    incremental : bool, default=False
+        Whether this is a call to ``partial_fit``.
+    earlier : Earlier, or None
+        Where training continues from.
+    validate : Validation, or None
+        What scores the networks after each epoch.
+    cost : callable, or None
+        From parameters (L, P) and raw scores (L, n, q) to what is minimized in place of the loss, (L,).
+    """
+
+    choices: Choices
+    reading: Reading
+    objective: Objective
+    theta: Array
+    scalers: Scalers
+    data: Data
+    rows: Array
+    held_out: Data | None
+    seeds: list[int]
+    random_states: list[np.random.RandomState]
+    streams: list[np.random.Generator]
+    incremental: bool = False
+    earlier: Earlier | None = None
+    validate: Validation | None = None
+    cost: Callable[[Array, Array], Array] | None = None
+
+    @property
+    def targets(self) -> Targets:
+        """What y is."""
+        return self.reading.targets
+
+    @property
+    def network(self) -> Network:
+        """The layers of the networks."""
+        return self.objective.network
+
+    @cached_property
+    def attributes(self) -> dict[str, Any]:
+        """The fitted attributes that training does not change."""
+        n_weights = sum(spec.attribute == "coefs_" for specs in self.network.layout.specs for spec in specs)
+        return {
+            **self.reading.features,
+            **self.targets.attributes(),
+            **self.scalers.attributes(),
+            "n_layers_": n_weights + 1,
+            "n_outputs_": self.network.widths[-1],
+            "out_activation_": self.targets.loss.link,
+            "_fitted_params": self.choices.fitted_params(),
+        }
+
+    def attributes_with(self, theta: Array) -> dict[str, Any]:
+        """Return the fitted attributes of networks with parameters ``theta`` (K, P), without the curves."""
+        return self.attributes | shown(self.network, theta, single=len(theta) == 1)
+
+
+def prepare(
+    choices: Choices,
+    reading: Reading,
+    *,
+    held_out: Data | None = None,
+    earlier: Earlier | None = None,
+    incremental: bool = False,
+) -> Problem:
+    """Return the problem that a solver is given.
+
+    Parameters
+    ----------
+    choices : Choices
+    reading : Reading
+    held_out : Data, default=None
+        Validation samples of the user; None: a part is held out where ``early_stopping`` asks for it.
+    earlier : Earlier, default=None
+        Where training continues from; None: it begins.
+    incremental : bool, default=False
+        Whether this is a call to ``partial_fit``, which holds nothing out.
+    """
+    given, targets = reading.data, reading.targets
+    network = choices.network.network(given.X.shape[1], targets.loss.n_scores(given.y.shape[1]))
+    random_state = check_random_state(choices.random_state)
+    seeds, random_states = member_streams(random_state, choices.n_members)
+    # A warm start draws initial weights that it does not use: what is drawn after them, the validation
+    # part, is then the same as in the first fit.
+    if earlier is None or not incremental:
+        theta = network.initial_parameters(random_states, given.X.dtype)
+    rows = np.arange(given.X.shape[0])
+    if held_out is None and choices.holds_out and not incremental:
+        strata = targets.strata(given.y, n_held_out(choices.validation_fraction, len(rows)))
+        rows, others = hold_out(given, choices.validation_fraction, random_state, strata)
+        held_out = given.rows(others)
+    if earlier is not None:
+        theta = continued_parameters(choices, earlier, network, given.X.dtype)
+    scalers = scalers_of(choices, targets, given, rows, earlier)
+    data = scalers.scaled(given)
+    if earlier is None:
+        weights = None if data.sample_weight is None else data.sample_weight[rows]
+        network.start_from(theta, targets.loss.initial_scores(data.y[rows], weights))
+    alpha = np.full(len(theta), choices.alpha, dtype=theta.dtype)
+    return Problem(
+        choices=choices,
+        reading=reading,
+        objective=Objective(network, targets.loss, alpha),
+        theta=theta,
+        scalers=scalers,
+        data=data,
+        rows=rows,
+        held_out=held_out,
+        seeds=seeds,
+        random_states=random_states,
+        streams=layer_streams(network, random_states),
+        incremental=incremental,
+        earlier=earlier,
+        validate=None if held_out is None else Validation(network, targets, scalers.scaled(held_out)),
+    )
+
+
+def member_streams(
+    random_state: np.random.RandomState, n_members: int
+) -> tuple[list[int], list[np.random.RandomState]]:
+    """Return a seed and a random stream for each member; a single network has the estimator's."""
+    if n_members == 1:
+        return [], [random_state]
+    seeds = [int(random_state.randint(np.iinfo(np.int32).max)) for _ in range(n_members)]
+    return seeds, [np.random.RandomState(seed) for seed in seeds]
+
+
+def layer_streams(
+    network: Network, random_states: list[np.random.RandomState]
+) -> list[np.random.Generator]:
+    """Return a stream for the layers of each network that draw random numbers; none if no layer does."""
+    if not network.draws:
+        return []
+    seeds = [random_state.randint(np.iinfo(np.int32).max) for random_state in random_states]
+    return [np.random.Generator(np.random.SFC64(seed)) for seed in seeds]
+
+
+def scalers_of(
+    choices: Choices, targets: Targets, given: Data, rows: Array, earlier: Earlier | None
+) -> Scalers:
+    """Return the scalers of an earlier fit, or those of the training part."""
+    if earlier is not None and (earlier.scalers.x is not None) == bool(choices.standardize):
+        return earlier.scalers
+    if not choices.standardize:
+        return Scalers()
+    part = given if len(rows) == len(given.y) else given.rows(rows)
+    return Scalers.of(part, scale_targets=targets.loss.takes_scaled_targets)
+
+
+def continued_parameters(choices: Choices, earlier: Earlier, network: Network, dtype: Any) -> Array:
+    """Return the fitted parameters (K, P), or raise an error if ``network`` is another one."""
+    expected = choices.n_members, network.layout.specs
+    if expected == (earlier.fitted.n_networks, earlier.fitted.network.layout.specs):
+        return earlier.fitted.theta(dtype)
+    changed = [
+        f"{name}={now!r} was {before!r} in the last fit"
+        for name, before in earlier.params.items()
+        if repr(now := choices.params.get(name)) != repr(before)
+    ]
+    shapes = [
+        [spec.shape for specs in layout.specs for spec in specs if spec.penalized]
+        for layout in (network.layout, earlier.fitted.network.layout)
+    ]
+    raise ValueError(
+        f"hidden_layer_sizes={choices.params['hidden_layer_sizes']!r} and n_members={choices.n_members} ask"
+        f" for {choices.n_members} network(s) with weights of shapes {shapes[0]}, but"
+        f" {earlier.fitted.n_networks} with {shapes[1]} were fitted{'; '.join(['', *changed])}. warm_start"
+        " and partial_fit cannot change the network. Set warm_start=False, or clone the estimator, to start"
+        " anew."
+    )

@@ -1,0 +1,153 @@
+"""Parameters as fitted attributes, and back, by the specs of the layers.
+
+Each `ParameterSpec` names the attribute under which its array is shown. An attribute is a list with an
+entry for each layer that has such arrays: the array, or a list where the layer has several. The arrays of
+an ensemble have the members as their first axis.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from skmlp.network.arrays import Array
+from skmlp.network.network import Network
+from skmlp.network.parameters import ParameterSpec
+
+
+def shown(network: Network, theta: Array, *, single: bool) -> dict[str, list[Any]]:
+    """Return the fitted attributes that show the parameters ``theta`` of shape (K, P), as views.
+
+    Those of a ``single`` network have no axis of members.
+    """
+    attributes: dict[str, list[Any]] = {}
+    for specs, views in zip(network.layout.specs, network.layout.view(theta).layers, strict=True):
+        stored, arrays = iter(views), []
+        for spec in specs:
+            shape = (len(theta), *spec.shape)
+            array = (
+                next(stored).reshape(shape)
+                if spec.constant is None
+                else np.full(shape, spec.constant, theta.dtype)
+            )
+            arrays.append(array[0] if single else array)
+        for name, of_layer in by_attribute(specs, arrays).items():
+            attributes.setdefault(name, []).append(of_layer[0] if len(of_layer) == 1 else of_layer)
+    return attributes
+
+
+def by_attribute(specs: list[ParameterSpec], arrays: list[Array]) -> dict[str, list[Array]]:
+    """Return the arrays of a layer by the attribute under which they are shown."""
+    groups: dict[str, list[Array]] = {}
+    for spec, array in zip(specs, arrays, strict=True):
+        groups.setdefault(spec.attribute, []).append(array)
+    return groups
+
+
+def attribute_names(network: Network) -> set[str]:
+    """Return the names of the attributes that show the network's parameters."""
+    return {spec.attribute for specs in network.layout.specs for spec in specs}
+
+
+def of_member(value: Any, k: int) -> Any:
+    """Return what an attribute of an ensemble shows of one of its members."""
+    return [of_member(entry, k) for entry in value] if isinstance(value, list) else value[k]
+
+
+class FittedNetwork:
+    """A network with the parameters that fitted attributes show; nothing is copied.
+
+    The attributes count: also what a user has written into them.
+
+    Parameters
+    ----------
+    network : Network
+    attributes : mapping of str to list
+        The fitted attributes.
+
+    Attributes
+    ----------
+    network : Network
+    layers : list of lists of arrays
+        The views that the layers see.
+
+    Raises
+    ------
+    ValueError
+        If the attributes show arrays of other shapes than the network has.
+    """
+
+    def __init__(self, network: Network, attributes: Mapping[str, Any]) -> None:
+        self.network = network
+        entries = {name: iter(attributes.get(name, ())) for name in attribute_names(network)}
+        single: bool | None = None
+        self.layers: list[list[Array]] = []
+        for i, specs in enumerate(network.layout.specs):
+            arrays = [np.asarray(array) for array in arrays_of_layer(specs, entries, i)]
+            if single is None and arrays:
+                single = arrays[0].ndim == len(specs[0].shape)
+            if single:
+                arrays = [array[np.newaxis] for array in arrays]
+            check_arrays(specs, arrays, f"layer {i}, {type(network.layers[i]).__name__}")
+            self.layers.append(
+                [
+                    array[:, np.newaxis] if len(spec.shape) == 1 else array
+                    for spec, array in zip(specs, arrays, strict=True)
+                    if spec.constant is None
+                ]
+            )
+
+    @property
+    def dtype(self) -> Any:
+        """The precision of the parameters."""
+        return np.result_type(*(array.dtype for layer in self.layers for array in layer))
+
+    @property
+    def n_networks(self) -> int:
+        """How many networks there are: one, or the members of an ensemble."""
+        return next(len(array) for layer in self.layers for array in layer)
+
+    def cast(self, dtype: Any) -> list[list[Array]]:
+        """Return the views that the layers see in another precision."""
+        return [[array.astype(dtype, copy=False) for array in layer] for layer in self.layers]
+
+    def theta(self, dtype: Any) -> Array:
+        """Return the parameters as a new flat buffer (K, P)."""
+        theta = np.empty((self.n_networks, self.network.layout.n_parameters), dtype=dtype)
+        for views, arrays in zip(self.network.layout.view(theta).layers, self.layers, strict=True):
+            for view, array in zip(views, arrays, strict=True):
+                view[...] = array
+        return theta
+
+
+def arrays_of_layer(
+    specs: list[ParameterSpec], entries: Mapping[str, Iterator[Any]], layer: int
+) -> list[Array]:
+    """Return the arrays of a layer, taken from the next entries of its attributes."""
+    groups = {}
+    for name, count in Counter(spec.attribute for spec in specs).items():
+        entry = next(entries[name], None)
+        if entry is None:
+            raise ValueError(
+                f"{name} has no entry for layer {layer}: the network has more layers than that."
+            )
+        groups[name] = iter([entry] if count == 1 else entry)
+    return [next(groups[spec.attribute]) for spec in specs]
+
+
+def check_arrays(specs: list[ParameterSpec], arrays: list[Array], where: str) -> None:
+    """Raise an error unless the arrays (K, ...) of a layer are as its specs say."""
+    for spec, array in zip(specs, arrays, strict=True):
+        if array.shape[1:] != spec.shape:
+            raise ValueError(
+                f"{spec.attribute}: the {spec.name} of {where} have shape {array.shape[1:]}, expected"
+                f" {spec.shape}, by the layer before and the other arrays of this one."
+            )
+        if spec.constant is not None and (array != spec.constant).any():
+            raise ValueError(
+                f"{spec.attribute}: the {spec.name} of {where} must stay {spec.constant}: the layer does"
+                " not use them."
+            )

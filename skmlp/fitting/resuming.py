@@ -1,0 +1,73 @@
+"""What a fit leaves behind so that ``partial_fit`` or a warm start can continue it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from skmlp.fitting.problem import Problem
+from skmlp.training.state import State
+
+
+def optimizer_state(problem: Problem, state: State) -> dict[str, Any]:
+    """Return what training needs to continue, as arrays, strings and numbers."""
+    remembered = {
+        "incremental": problem.incremental,
+        "validated": state.best_theta is not None,
+        "solver": solver_name(problem),
+        "learning_rate_init": problem.choices.learning_rate_init,
+        "moments": state.moments,
+        "step": state.step,
+        "rate": state.rate,
+        "samples_seen": state.samples_seen,
+        "best": state.best,
+        "without_improvement": state.without_improvement,
+        "order": state.order,
+        "streams": [stream.bit_generator.state for stream in state.streams],
+    }
+    if state.random_states:
+        remembered["random_states"] = [r.get_state(legacy=False) for r in state.random_states]
+    return remembered
+
+
+def solver_name(problem: Problem) -> str:
+    """Return the name of the optimizer, whose moments no other optimizer can use."""
+    return problem.choices.solver.name
+
+
+def resume(problem: Problem, state: State) -> int:
+    """Write what the earlier fit left behind into ``state``; return the first step of the schedule.
+
+    A warm start continues in the last order of the same rows, with its patience reset; ``partial_fit``
+    sees other rows, and its patience continues.
+    """
+    earlier = problem.earlier
+    if earlier is None:
+        return 0
+    state.samples_seen[:] = earlier.n_seen
+    before = earlier.optimizer_state
+    if before is None or before["solver"] != solver_name(problem):
+        return 0
+    if before["moments"].shape != state.moments.shape:  # units were pruned or added by hand
+        return 0
+    state.samples_seen[:] = before["samples_seen"]
+    state.moments[...] = before["moments"]
+    state.step[:] = before["step"]
+    if before["learning_rate_init"] == problem.choices.learning_rate_init:
+        state.rate[:] = before["rate"]
+    for stream, of_stream in zip(state.streams, before["streams"], strict=False):
+        stream.bit_generator.state = of_stream
+    if "random_states" in before and state.random_states:
+        # Separate streams: one that the user passed in is not rewound.
+        state.random_states = [np.random.RandomState() for _ in before["random_states"]]
+        for random_state, of_stream in zip(state.random_states, before["random_states"], strict=True):
+            random_state.set_state(of_stream)
+    if not problem.incremental:
+        if np.array_equal(np.sort(before["order"]), np.sort(state.order)):
+            state.order[...] = before["order"]
+        return 0
+    if not before["validated"]:  # else the best is a score, not a loss
+        state.best[:] = before["best"]
+        state.without_improvement[:] = before["without_improvement"]
+    return int(state.step[0])

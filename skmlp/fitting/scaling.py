@@ -1,0 +1,44 @@
+"""``standardize``: features, and targets that are numbers, brought to mean 0 and variance 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.preprocessing import StandardScaler
+
+from skmlp.fitting.data import Data
+
+
+@dataclass(frozen=True)
+class Scalers:
+    """What brings X and y to the range in which a network learns; None: nothing.
+
+    Attributes
+    ----------
+    x, y : sklearn.preprocessing.StandardScaler, or None
+    """
+
+    x: StandardScaler | None = None
+    y: StandardScaler | None = None
+
+    @classmethod
+    def of(cls, data: Data, *, scale_targets: bool) -> Scalers:
+        """Return the scalers of training ``data``; features that are sparse are not centered."""
+        with_mean = isinstance(data.X, np.ndarray)
+        x = StandardScaler(with_mean=with_mean).fit(data.X, sample_weight=data.sample_weight)
+        if not scale_targets:
+            return cls(x)
+        return cls(x, StandardScaler().fit(data.y, sample_weight=data.sample_weight))
+
+    def scaled(self, data: Data) -> Data:
+        """Return the data as the network sees them."""
+        X = data.X if self.x is None else self.x.transform(data.X)
+        y = data.y if self.y is None else self.y.transform(data.y)
+        return replace(data, X=X, y=y)
+
+    def attributes(self) -> dict[str, Any]:
+        """Return the fitted attributes."""
+        scalers = {"x_scaler_": self.x, "y_scaler_": self.y}
+        return {name: scaler for name, scaler in scalers.items() if scaler is not None}

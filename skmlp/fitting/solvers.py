@@ -1,0 +1,117 @@
+"""From prepared problems to trained networks: one fit, or several as one stack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+
+from skmlp.fitting.combinations import check_batch_size
+from skmlp.fitting.problem import Problem
+from skmlp.fitting.resuming import resume
+from skmlp.fitting.stacks import PooledSamples, networks_of, per_network, validation_of
+from skmlp.network.hyperparameters import stacked
+from skmlp.network.objective import Objective
+from skmlp.training.batches import Batches
+from skmlp.training.full_batch import Samples
+from skmlp.training.optimizers import Optimizer
+from skmlp.training.result import Monitor, TrainingResult
+from skmlp.training.state import State
+from skmlp.training.stochastic import StochasticSolver
+from skmlp.training.stopping import Stopping
+
+
+def train(problem: Problem, monitor: Monitor) -> TrainingResult:
+    """Train the networks of one fit by the solver that was chosen."""
+    choices, data = problem.choices, problem.data
+    if isinstance(choices.solver, Optimizer):
+        (result,) = train_stack([problem], monitor)
+        return result
+    return choices.solver.train(
+        problem.objective,
+        problem.theta,
+        Samples(data.X, data.y, data.sample_weight),
+        random_states=problem.random_states,
+        max_iter=choices.max_iter,
+        max_fun=choices.max_fun,
+        tol=np.full(len(problem.theta), choices.tol),
+        monitor=monitor,
+        cost=problem.cost,
+    )
+
+
+def train_stack(
+    problems: Sequence[Problem], monitor: Monitor, states: Sequence[State] | None = None
+) -> list[TrainingResult]:
+    """Train the networks of fits of one `stack_key` together by stochastic gradient descent.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+        A single one is a stack of one.
+    monitor : Monitor
+    states : sequence of State, default=None
+        How far each fit has come, all in as many epochs: training continues as if it had never ended.
+        None: it begins, or continues from the earlier fits of the problems.
+
+    Returns
+    -------
+    list of TrainingResult
+        What became of each fit; with the state from which it can be continued.
+    """
+    for problem in problems:
+        check_batch_size(problem.choices, len(problem.rows))
+    choices, samples = problems[0].choices, PooledSamples.of(problems)
+    n_rows = np.array([len(problem.rows) for problem in problems for _ in problem.theta])
+    batch_size = max(p.choices.rows_per_batch(len(p.rows)) for p in problems)
+    optimizers = [cast(Optimizer, problem.choices.solver) for problem in problems for _ in problem.theta]
+    weight_decay = per_network(problems, lambda choices: choices.weight_decay)
+    max_grad_norm = per_network(problems, lambda choices: choices.max_grad_norm or np.inf)
+    if states is None:
+        started = [started_state(problem) for problem in problems]
+        first_steps = [resume(problem, state) for problem, state in zip(problems, started, strict=True)]
+    else:
+        started, first_steps = [state.of(slice(None)) for state in states], [0]
+    for state, start in zip(started, samples.starts, strict=True):
+        state.order += start
+    solver = StochasticSolver(
+        Objective.stack([problem.objective for problem in problems]),
+        Batches(samples.X, samples.y, samples.weights, n_rows, batch_size, problems[0].network.widths[-1]),
+        optimizer=stacked(optimizers),
+        schedule=choices.schedule,
+        learning_rate=per_network(problems, lambda choices: choices.learning_rate_init),
+        stopping=Stopping(
+            1 if problems[0].incremental else choices.max_iter,
+            per_network(problems, lambda choices: choices.tol),
+            choices.n_iter_no_change,
+        ),
+        weight_decay=weight_decay if weight_decay.any() else None,
+        max_grad_norm=max_grad_norm if np.isfinite(max_grad_norm).any() else None,
+        validate=validation_of(problems),
+        monitor=monitor,
+        n_epochs=choices.max_iter,
+        first_step=first_steps[0],
+    )
+    alone = len(problems) == 1
+    result = solver.train(started[0] if alone else State.concatenate(started))
+    results = [result] if alone else [result.of(networks) for networks in networks_of(problems)]
+    for each, problem, start in zip(results, problems, samples.starts, strict=True):
+        if each.state is not None:
+            each.state.order = each.state.order[:, : len(problem.rows)] - start
+    return results
+
+
+def started_state(problem: Problem) -> State:
+    """Return the state of a fit before its first step."""
+    choices, solver = problem.choices, problem.choices.solver
+    n_networks = len(problem.theta)
+    return State.start(
+        problem.theta,
+        solver.n_moments if isinstance(solver, Optimizer) else 0,
+        np.full(n_networks, choices.learning_rate_init),
+        order=np.tile(problem.rows, (n_networks, 1)),
+        random_states=problem.random_states if choices.shuffle else [],
+        streams=problem.streams,
+        validated=problem.validate is not None,
+    )

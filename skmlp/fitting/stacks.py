@@ -1,0 +1,126 @@
+"""Several fits as one stack: what they must have in common, and what is put together.
+
+A single fit is a stack of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from math import ceil
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from skmlp.fitting.choices import Choices
+from skmlp.fitting.problem import Problem
+from skmlp.network.arrays import Array
+from skmlp.network.hyperparameters import stack_key as key_of_choices
+from skmlp.training.stochastic import Validate
+
+
+def stack_key(problem: Problem) -> Hashable:
+    """Return what fits must have in common so that their networks can be trained as one stack."""
+    n_rows = len(problem.rows)
+    batch_size = problem.choices.rows_per_batch(n_rows)
+    n_batches = ceil(n_rows / batch_size)
+    return (
+        key_of_choices(problem.choices),
+        problem.objective.stack_key,
+        n_batches,
+        batch_size if n_batches > 1 else None,  # a batch of all rows can be padded
+        # Networks with chance in their layers draw for each row: padding would change what they draw.
+        n_rows if problem.streams else None,
+        isinstance(problem.data.X, np.ndarray),
+        problem.validate is None,
+    )
+
+
+def networks_of(problems: Sequence[Problem]) -> list[slice]:
+    """Return which networks of the stack are those of each fit."""
+    stops = np.cumsum([len(problem.theta) for problem in problems]).tolist()
+    return [slice(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
+
+
+def per_network(problems: Sequence[Problem], value: Callable[[Choices], float]) -> Array:
+    """Return a number that each fit has chosen, once for each of its networks."""
+    return np.array([value(problem.choices) for problem in problems for _ in problem.theta], dtype=float)
+
+
+class PooledSamples(NamedTuple):
+    """The samples of several fits one below the other; those that fits share occur once.
+
+    Attributes
+    ----------
+    X : array or CSR matrix of shape (n, m)
+    y : array of shape (n, q)
+    weights : array of shape (n,), or None
+    starts : list of int
+        Where the samples of each fit begin.
+    """
+
+    X: Any
+    y: Array
+    weights: Array | None
+    starts: list[int]
+
+    @classmethod
+    def of(cls, problems: Sequence[Problem]) -> PooledSamples:
+        """Return the samples of all fits."""
+        parts, starts, start_of, n = [], [], {}, 0
+        for problem in problems:
+            data = problem.data
+            same = id(data.X), id(data.y), id(data.sample_weight)
+            if same not in start_of:
+                start_of[same] = n
+                parts.append(data)
+                n += data.X.shape[0]
+            starts.append(start_of[same])
+        if len(parts) == 1:
+            return cls(parts[0].X, parts[0].y, parts[0].sample_weight, starts)
+        dense = isinstance(parts[0].X, np.ndarray)
+        Xs = [part.X for part in parts]
+        X = np.concatenate(Xs) if dense else sparse.vstack(Xs, format="csr")
+        y, weights = np.concatenate([part.y for part in parts]), None
+        if any(part.sample_weight is not None for part in parts):
+            of_parts = [
+                np.ones(len(part.y), part.y.dtype) if part.sample_weight is None else part.sample_weight
+                for part in parts
+            ]
+            weights = np.concatenate(of_parts)
+        return cls(X, y, weights, starts)
+
+
+def validation_of(problems: Sequence[Problem]) -> Validate | None:
+    """Return what scores the networks of the stack, each on the validation data of its fit.
+
+    Networks with equally many rows are computed at once: one by one they would take as long as training.
+    """
+    parts = [problem.validate for problem in problems if problem.validate is not None]
+    if not parts or len(problems) == 1:
+        return problems[0].validate
+    fit_of = np.repeat(np.arange(len(problems)), [len(problem.theta) for problem in problems])
+    alike: dict[Hashable, list[int]] = {}
+    for i, part in enumerate(parts):
+        # Sparse rows are a separate group.
+        alike.setdefault(part.data.X.shape if isinstance(part.data.X, np.ndarray) else i, []).append(i)
+    groups = []
+    for members in alike.values():
+        rows = [parts[i].data.X for i in members]
+        groups.append((members, np.stack(rows) if isinstance(rows[0], np.ndarray) else rows[0]))
+
+    def validate(theta: Array, networks: Array) -> tuple[Array, Array]:
+        scores, losses, of_fit = np.empty(len(theta)), np.empty(len(theta)), fit_of[networks]
+        for members, X in groups:
+            here = np.flatnonzero(np.isin(of_fit, members))
+            if not len(here):
+                continue
+            own_X = X[np.searchsorted(members, of_fit[here])] if isinstance(X, np.ndarray) else X
+            network, own_theta = parts[0].network, theta[here]
+            z = network.output(network.layout.view(own_theta).layers, own_X)
+            for i in np.unique(of_fit[here]):
+                own = of_fit[here] == i
+                scores[here[own]], losses[here[own]] = parts[i].of_scores(z[own], own_theta[own])
+        return scores, losses
+
+    return validate

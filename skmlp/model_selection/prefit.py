@@ -1,0 +1,346 @@
+"""Fits that are made before scikit-learn asks for them.
+
+scikit-learn's searches and validations do all that they always do, so that their options mean what they
+always mean; only, they are given a stand-in for the estimator. When they split the data, all fits that
+will follow are known, and are trained as few stacks. The stand-in's ``fit`` then takes the next of them.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from numbers import Integral
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import numpy as np
+from joblib import effective_n_jobs
+from sklearn.base import clone
+from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.parallel import Parallel, delayed
+from threadpoolctl import threadpool_limits
+
+from skmlp.fitting.choices import Choices
+from skmlp.model_selection.jobs import FitRequest, FitResult, run
+from skmlp.model_selection.planning import digest, jobs_of, rounds_of
+from skmlp.model_selection.preprocessing import made_with_preprocessing
+from skmlp.model_selection.samples import TrainingPart, last_network, length
+from skmlp.network.arrays import Array
+from skmlp.training.stopping import StopReason
+
+
+class InterruptedSearchError(Exception):
+    """Leaves a search that has several rounds."""
+
+
+def can_prefit(estimator: Any, y: Any, n_jobs: Any, verbose: Any) -> bool:
+    """Return whether there is a network to be trained, and nothing for scikit-learn to complain about."""
+    valid = (n_jobs is None or isinstance(n_jobs, Integral)) and isinstance(verbose, Integral)
+    return valid and last_network(estimator) is not None and y is not None
+
+
+class ExpectedFit(NamedTuple):
+    """A fit that scikit-learn is going to ask for.
+
+    Attributes
+    ----------
+    parameters : dict
+        What is set on the estimator.
+    rows : array of int
+        The training part.
+    fold : int, default=0
+        Which training part that is.
+    """
+
+    parameters: dict[str, Any]
+    rows: Array
+    fold: int = 0
+
+
+class ObservedSplitter:
+    """A splitter whose splits are known to ``train`` before anybody else has them.
+
+    Parameters
+    ----------
+    cv : splitter
+    train : callable
+        Is given X, y and the list of training parts.
+    """
+
+    def __init__(self, cv: Any, train: Callable[[Any, Any, list[Array]], None]) -> None:
+        self.cv, self.train = cv, train
+
+    def get_n_splits(self, *args: Any, **params: Any) -> int:
+        """Return how many splits there are."""
+        n_splits: int = self.cv.get_n_splits(*args, **params)
+        return n_splits
+
+    def split(self, X: Any, y: Any = None, **params: Any) -> list[tuple[Array, Array]]:
+        """Return the splits; all fits to their training parts have then been made."""
+        splits = list(self.cv.split(X, y, **params))
+        # A splitter may give masks.
+        parts = [np.asarray(rows) for rows, _ in splits]
+        self.train(X, y, [np.flatnonzero(rows) if rows.dtype == bool else rows for rows in parts])
+        return splits
+
+    def get_metadata_routing(self) -> Any:
+        """Return the metadata that the splitter asks for."""
+        return get_routing_for_object(self.cv)
+
+
+class Prefit:
+    """The fits of one search or validation.
+
+    Parameters
+    ----------
+    estimator : object
+    n_jobs, verbose, pre_dispatch
+        As in scikit-learn.
+    error_score : 'raise' or number
+        With a number, an interruption ends training but keeps what is done.
+    resource : str, default=None
+        The parameter by which fits with the same other parameters and rows differ; later fits continue
+        earlier ones.
+    caller : object, default=None
+        The estimator that callbacks are given for the contexts of the fits.
+
+    Attributes
+    ----------
+    seconds : list of float
+        The time of each fit, in the order in which they were asked for.
+    interrupted : bool
+    n_rounds : int
+        How often scikit-learn has taken all fits that were made for it.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        n_jobs: int | None,
+        verbose: int,
+        pre_dispatch: int | str,
+        error_score: Any = "raise",
+        resource: str | None = None,
+        caller: Any = None,
+    ) -> None:
+        self.estimator, self.verbose, self.error_score, self.caller = (
+            estimator,
+            verbose,
+            error_score,
+            caller,
+        )
+        # Made now: while scikit-learn takes one fit after the other, joblib's backends are switched off.
+        self.n_workers = effective_n_jobs(n_jobs)
+        options = {"n_jobs": n_jobs, "verbose": max(0, verbose - 1), "pre_dispatch": pre_dispatch}
+        try:
+            self.parallel = Parallel(**options, return_as="generator")
+        except ValueError:  # a backend that returns all at once
+            self.parallel = Parallel(**options)
+        self.seconds: list[float] = []
+        self.interrupted, self.n_rounds = False, 0
+        self._continued = ContinuedFits(resource)
+        self._made: deque[tuple[int, FitResult, TracebackType | None]] = deque()
+        self._rounds: deque[list[FitRequest]] = deque()
+        self._expected: Sequence[ExpectedFit] = ()
+        self._n_done = 0
+
+    def stand_in(self) -> Any:
+        """Return a clone of the estimator whose ``fit`` takes the next of the fits that have been made."""
+        real = type(self.estimator)
+
+        @functools.wraps(real.fit)
+        def fit(estimator: Any, X: Any, *args: Any, **params: Any) -> Any:
+            estimator.__class__ = real  # its time has come
+            if not self._made and self._rounds:
+                self._make_next_round()
+            if not self._made:  # the fit of the best estimator on all samples
+                return estimator.fit(X, *args, **params)
+            n_samples, result, traceback = self._made.popleft()
+            if length(X) != n_samples:
+                raise RuntimeError(
+                    f"A fit to {n_samples} samples was made, one to {length(X)} is asked for."
+                )
+            if result.error is not None:
+                # Each raise lengthens the traceback, and fits of a stack may share their error.
+                raise result.error.with_traceback(traceback)
+            vars(estimator).update(vars(result.estimator))
+            return estimator
+
+        estimator = clone(self.estimator)
+        body = {"fit": fit, "__module__": real.__module__, "__doc__": real.__doc__}
+        metaclass: Any = type(real)
+        estimator.__class__ = metaclass(real.__name__, (real,), body)
+        return estimator
+
+    def train(
+        self,
+        X: Any,
+        y: Any,
+        params: dict[str, Any],
+        expected: Sequence[ExpectedFit],
+        contexts: Iterable[Any] = (),
+    ) -> None:
+        """Make all fits that are ``expected``.
+
+        Parameters
+        ----------
+        X, y : array-likes
+        params : dict
+            The metadata for ``fit``.
+        expected : sequence of ExpectedFit
+            In the order in which they will be asked for.
+        contexts : iterable of callback contexts, default=()
+            One per fit, if there are callbacks.
+        """
+        parts = {id(rows): TrainingPart(X, y, params, rows) for _, rows, _ in expected}
+        estimators = {
+            id(parameters): clone(self.estimator).set_params(**clone(parameters, safe=False))
+            for parameters in {id(fit.parameters): fit.parameters for fit in expected}.values()
+        }
+        choices = {name: choices_of(estimator) for name, estimator in estimators.items()}
+        requests = [
+            FitRequest(
+                index,
+                estimators[id(parameters)],
+                choices[id(parameters)],
+                parts[id(rows)],
+                caller=self.caller,
+            )
+            for index, (parameters, rows, _) in enumerate(expected)
+        ]
+        for request, context in zip(requests, contexts, strict=False):
+            request.context = context
+        self._expected, self._n_done = expected, 0
+        self._continued.next_iteration()
+        self._rounds.extend(rounds_of(requests))
+        self._make_next_round()
+
+    def _make_next_round(self) -> None:
+        """Make as many fits as may wait in memory until scikit-learn takes them."""
+        requests = self._rounds.popleft()
+        was_interrupted = self.interrupted
+        results = self._results(requests)
+        self._n_done += sum(not result.interrupted for result in results)
+        if self.interrupted and not was_interrupted:
+            self._report_interruption()
+        self.seconds += [result.seconds for result in results]
+        for request, result in zip(requests, results, strict=True):
+            traceback = None if result.error is None else result.error.__traceback__
+            self._made.append((len(self._expected[request.index].rows), result, traceback))
+
+    def _results(self, requests: list[FitRequest]) -> list[FitResult]:
+        """Return what becomes of each fit."""
+        expected = [self._expected[request.index] for request in requests]
+        results: dict[int, FitResult] = {}
+        for request, fit in zip(requests, expected, strict=True):
+            if (over := self._continued.continue_earlier(request, fit)) is not None:
+                results[request.index] = over
+        try:
+            left = [] if self.interrupted else [r for r in requests if r.index not in results]
+            for done in made_with_preprocessing(left, self.parallel, self.n_workers, self._trained):
+                results[done.index] = done
+                self.interrupted |= done.interrupted
+        except KeyboardInterrupt:
+            self.interrupted = True
+        for request in requests:
+            if request.index not in results:
+                results[request.index] = FitResult(request.index)
+                results[request.index].interrupt()
+        ordered = [results[request.index] for request in requests]
+        for fit, result in zip(expected, ordered, strict=True):
+            self._continued.keep(fit, result)
+        return ordered
+
+    def _trained(self, requests: list[FitRequest]) -> Iterator[FitResult]:
+        """Yield what becomes of each fit that needs no preprocessing."""
+        jobs = jobs_of(requests, self.n_workers)
+        if self.verbose > 0:
+            print(f"Training {len(requests)} fits in {len(jobs)} jobs")
+        # Where several networks fit the cache, their products are too small for threads of BLAS.
+        limit = 1 if all(len(job) > 1 for job in jobs) else None
+        with threadpool_limits(limit, "blas"):
+            for done in self.parallel(delayed(run)(job, self._continued.is_asked_for) for job in jobs):
+                yield from done
+                if any(result.interrupted for result in done):
+                    return
+
+    def _report_interruption(self) -> None:
+        """Warn of what is missing; raise if nothing is there, or nothing may be missing."""
+        if self.error_score == "raise" or not (self._n_done or self.n_rounds):
+            raise KeyboardInterrupt
+        warnings.warn(
+            f"Interrupted by user: {self._n_done} of {len(self._expected)} fits are done and kept, the"
+            f" others get error_score={self.error_score}.",
+            stacklevel=2,
+        )
+        if not self._n_done:
+            raise InterruptedSearchError
+
+
+def choices_of(estimator: Any) -> Choices | None:
+    """Return what the parameters of a network choose; None if they are invalid, or there is no network."""
+    network = last_network(estimator)
+    try:
+        return None if network is None else network._choices()
+    except (ValueError, TypeError):  # the fit itself will raise
+        return None
+
+
+class ContinuedFits:
+    """The fits of a halving search by ``max_iter``, whose later iterations continue the earlier ones.
+
+    Parameters
+    ----------
+    resource : str, or None
+        The parameter by which they differ; None: every fit begins anew.
+    """
+
+    def __init__(self, resource: str | None) -> None:
+        self.resource = resource
+        self._earlier: dict[Hashable, FitResult] = {}
+        self._now: dict[Hashable, FitResult] = {}
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether what is needed to continue must be kept."""
+        return self.resource is not None
+
+    def next_iteration(self) -> None:
+        """Begin an iteration of the search."""
+        self._earlier, self._now = self._now, {}
+
+    def keep(self, fit: ExpectedFit, result: FitResult) -> None:
+        """Keep a fit for the next iteration."""
+        if (name := self._name(fit)) is not None:
+            self._now[name] = result
+
+    def continue_earlier(self, request: FitRequest, fit: ExpectedFit) -> FitResult | None:
+        """Let a fit continue an earlier one; return what becomes of it if training is over already."""
+        name = self._name(fit)
+        earlier = None if name is None else self._earlier.get(name)
+        if earlier is None or earlier.result is None or earlier.error is not None:
+            return None
+        if request.choices is None:
+            return None
+        schedule = request.choices.schedule
+        if schedule.needs_the_end or schedule.warmup:
+            return None  # its rates are planned for another number of epochs
+        reasons = set(earlier.result.reasons)
+        if reasons == {StopReason.MAX_ITER}:
+            request.before = earlier.result.state
+        elif StopReason.MAX_ITER not in reasons:
+            max_iter = last_network(request.estimator).max_iter
+            earlier.estimator.set_params(**{str(self.resource): max_iter})
+            return FitResult(request.index, earlier.estimator, result=earlier.result)
+        return None
+
+    def _name(self, fit: ExpectedFit) -> Hashable:
+        """Return what a fit has in common with the one that it continues; None if it begins anew."""
+        if self.resource is None:
+            return None
+        others = {name: value for name, value in fit.parameters.items() if name != self.resource}
+        name = digest(others, None)
+        return None if name is None else (name, fit.fold)

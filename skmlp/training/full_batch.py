@@ -1,0 +1,195 @@
+"""The base of solvers that use all samples in every step and train one network after the other."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+
+from skmlp.network.arrays import Array
+from skmlp.network.objective import Objective
+from skmlp.training.result import Epoch, Monitor, TrainingResult
+from skmlp.training.stopping import StopReason
+
+Cost = Callable[[Array, Array], Array]
+"""From parameters (L, P) and raw scores (L, n, q) to values (L,) that take the place of the mean loss."""
+
+
+Needs: TypeAlias = Literal["gradient", "residuals", "values"]
+"""What a solver must know of the objective; residuals: the loss must be the squared error."""
+
+
+class Samples(NamedTuple):
+    """What a network is trained on.
+
+    Attributes
+    ----------
+    X : array or sparse matrix of shape (n, m)
+    y : array of shape (n, q)
+    weights : array of shape (n,), or None
+    """
+
+    X: Any
+    y: Array
+    weights: Array | None
+
+
+@dataclass(eq=False)
+class Run:
+    """The training of one network, remembered so that it can be left at any iteration.
+
+    Attributes
+    ----------
+    objective : Objective
+        That of this network alone.
+    theta : array of shape (P,)
+        Where it starts; overwritten by the parameters to keep.
+    samples : Samples
+    network : int
+        Its index in the stack.
+    random_state : numpy.random.RandomState
+    max_iter, max_fun : int
+        Maximum number of iterations, and of evaluations of the objective.
+    tol : float
+    monitor : Monitor
+    cost : callable, or None
+        As in `Objective.values`.
+    losses : list of float
+        The loss after each iteration.
+    loss : float
+        That of ``theta``.
+    reason : StopReason
+        Why training ended; INTERRUPTED until it has.
+    message : str
+        The solver's own words, empty if it has none.
+    """
+
+    objective: Objective
+    theta: Array
+    samples: Samples
+    network: int
+    random_state: np.random.RandomState
+    max_iter: int
+    max_fun: int
+    tol: float
+    monitor: Monitor
+    cost: Cost | None
+    losses: list[float] = field(default_factory=list)
+    loss: float = np.inf
+    reason: StopReason = StopReason.INTERRUPTED
+    message: str = ""
+
+    @property
+    def ftol(self) -> float:
+        """The relative gain below which training has converged.
+
+        It is scipy's default, 1e7 eps of float64, which lies below the resolution of float32.
+        """
+        return max(1e7 * np.finfo(np.float64).eps, 10 * float(np.finfo(self.theta.dtype).eps))
+
+    def values(self, theta: Array, *, reported: bool = False) -> Array:
+        """Return the objective of L candidates ``theta`` (L, P), shape (L,)."""
+        return self.objective.values(theta, *self.samples, cost=self.cost, reported=reported)
+
+    def begin_iteration(self) -> None:
+        """Tell the monitor that an iteration begins."""
+        self.monitor.begin(len(self.losses))
+
+    def end_iteration(self, loss: float) -> bool:
+        """Note the ``loss`` of ``theta``, tell the monitor, and return whether it asks to stop."""
+        self.loss = loss
+        self.losses.append(loss)
+        index, network = len(self.losses) - 1, np.array([self.network])
+        return self.monitor.end(Epoch(index, network, self.theta[np.newaxis], np.array([loss])))
+
+
+@dataclass(frozen=True)
+class Solver(ABC):
+    """A way to train one network on all samples at once; its fields are settings."""
+
+    name: ClassVar[str]
+    unit: ClassVar[str] = "iteration"
+    """What an iteration is called."""
+    needs: ClassVar[Needs]
+
+    @abstractmethod
+    def minimize(self, run: Run) -> StopReason:
+        """Train the network of ``run``, write into `Run.theta`, and return why training ended."""
+
+    def check(self, n_parameters: int) -> None:
+        """Raise an error if the solver cannot train this many parameters."""
+
+    def train(
+        self,
+        objective: Objective,
+        theta: Array,
+        samples: Samples,
+        *,
+        random_states: Sequence[np.random.RandomState],
+        max_iter: int,
+        max_fun: int,
+        tol: Array,
+        monitor: Monitor | None = None,
+        cost: Cost | None = None,
+    ) -> TrainingResult:
+        """Train K networks one after the other, until one of them is stopped from outside.
+
+        Parameters
+        ----------
+        objective : Objective
+        theta : array of shape (K, P)
+            Where each network starts.
+        samples : Samples
+        random_states : sequence of K numpy.random.RandomState
+            Where solvers that use chance draw from.
+        max_iter, max_fun : int
+            Maximum number of iterations, and of evaluations of the objective, of each network.
+        tol : array of shape (K,)
+            See the solver.
+        monitor : Monitor, default=None
+            Is called at each iteration and can stop training.
+        cost : callable, default=None
+            Takes the place of the mean loss, for solvers that need values only.
+        """
+        self.check(theta.shape[1])
+        runs = [
+            Run(
+                objective.keep(network),
+                theta[k].copy(),
+                samples,
+                k,
+                random_states[k],
+                max_iter,
+                max_fun,
+                float(tol[k]),
+                monitor or Monitor(),
+                cost,
+            )
+            for k, network in enumerate(np.eye(len(theta), dtype=bool))
+        ]
+        ended: StopReason | None = None  # what has ended all training
+        for run in runs:
+            run.reason = ended or self._reason(run)
+            if run.reason in (StopReason.CALLBACK, StopReason.INTERRUPTED):
+                ended = run.reason
+        return TrainingResult(
+            theta=np.stack([run.theta for run in runs]),
+            losses=[run.loss for run in runs],
+            loss_curves=[run.losses for run in runs],
+            score_curves=[[] for _ in runs],
+            validation_losses=[[] for _ in runs],
+            reasons=[run.reason for run in runs],
+            messages=[run.message for run in runs],
+        )
+
+    def _reason(self, run: Run) -> StopReason:
+        """Train until the solver ends, a monitor stops it or the user interrupts it; return the reason."""
+        try:
+            # Overflow is no surprise here: it is found, named and returned as divergence.
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                return self.minimize(run)
+        except KeyboardInterrupt:
+            return StopReason.INTERRUPTED

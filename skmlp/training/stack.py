@@ -1,0 +1,191 @@
+"""The networks that are trained at present, and an epoch of steps for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from itertools import count, repeat
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from skmlp.network.arrays import Array
+from skmlp.network.hyperparameters import fields_per_network, kept
+from skmlp.network.objective import Objective
+from skmlp.network.parameters import cache_blocks
+from skmlp.training.batches import Batches
+from skmlp.training.optimizers import Optimizer
+from skmlp.training.state import State
+from skmlp.training.stopping import Stopping
+
+STEPS_AHEAD = 64
+"""Minimum number of steps, times networks, whose constants are computed at once, even beyond an epoch: few
+take as long as many, which is long beside a step of a small network."""
+
+CONSTANTS_AT_A_TIME = 16_384
+"""Maximum number of steps, times networks, whose constants are computed at once."""
+
+Step: TypeAlias = tuple[Array, Array | None, tuple[Array, ...]]
+"""The rates (K,), the factor on the weights (None: no weight decay), and the optimizer's constants."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What training does not change, for K networks.
+
+    Attributes
+    ----------
+    objective : Objective
+    batches : Batches
+    optimizer : Optimizer
+        Its fields are columns of shape (K, 1).
+    learning_rate : array of shape (K,)
+        The initial rates.
+    stopping : Stopping
+    weight_decay, max_grad_norm : array of shape (K,), or None
+        As in `StochasticSolver`.
+    """
+
+    objective: Objective
+    batches: Batches
+    optimizer: Optimizer
+    learning_rate: Array
+    stopping: Stopping
+    weight_decay: Array | None
+    max_grad_norm: Array | None
+
+    def keep(self, networks: Array) -> Setup:
+        """Return the setup of some of the networks, given as a boolean mask over K."""
+
+        def of(value: Any) -> Any:
+            if value is None or isinstance(value, np.ndarray):
+                return value if value is None else value[networks]
+            return kept(value, networks) if isinstance(value, Optimizer) else value.keep(networks)
+
+        return Setup(**{field.name: of(getattr(self, field.name)) for field in fields(self)})
+
+
+class Stack:
+    """Networks with their state, and the buffers to train them.
+
+    Parameters
+    ----------
+    setup : Setup
+    state : State
+        Training overwrites it.
+    networks : array of int
+        The indices of the networks among those that training began with.
+    """
+
+    def __init__(self, setup: Setup, state: State, networks: Array) -> None:
+        self.setup, self.state, self.networks = setup, state, networks
+        self._steps: Iterator[Step] = iter(())
+        self._rate_of_steps: Array | None = None
+        setup.objective.training.streams = state.streams
+        layout, gradient = setup.objective.network.layout, np.empty_like(state.theta)
+        self._parameters, self._gradient = layout.view(state.theta), layout.view(gradient)
+        self._weights = state.theta[:, : layout.n_penalized]
+        blocks = cache_blocks(*gradient.shape)
+        # The first block is the largest. Scratch arrays are contiguous too, see `cache_blocks`.
+        scratch = np.empty_like(gradient, shape=(setup.optimizer.n_scratch, gradient[blocks[0]].size))
+        self._blocks = []
+        for block in blocks:
+            slope = gradient[block]
+            arrays = [moment[block] for moment in state.moments]
+            arrays += [room[: slope.size].reshape(slope.shape) for room in scratch]
+            self._blocks.append((block[0], state.theta[block], slope, tuple(arrays)))
+
+    def keep(self, networks: Array) -> Stack:
+        """Return the stack of some of the networks, given as a boolean mask over K."""
+        return Stack(self.setup.keep(networks), self.state.keep(networks), self.networks[networks])
+
+    def epoch(self, factors: Callable[[Array], Array], first_step: int) -> tuple[Array, Array]:
+        """Take one step per batch; return the mean loss over the epoch and the last rates, each (K,).
+
+        Parameters
+        ----------
+        factors : callable
+            From the indices of steps to the factors on the learning rates, for arrays of any length.
+        first_step : int
+            The index of the first step of the epoch.
+        """
+        setup, state, parameters, gradient = self.setup, self.state, self._parameters, self._gradient
+        objective, update, counts = setup.objective, setup.optimizer.update, setup.batches.counts
+        if state.random_states:
+            setup.batches.shuffle(state.order, state.random_states)
+        norms, values, step = objective.empty_norms(len(counts)), [], 0
+        if state.rate is not self._rate_of_steps:
+            self._steps, self._rate_of_steps = self._coming_steps(factors, first_step), state.rate
+        steps, rate = self._steps, state.rate
+        for chunk in setup.batches.gather(state.order):
+            first = step
+            for x, y, weights, total, scores in chunk.batches:
+                np.copyto(scores, objective.gradient(parameters, x, y, weights, total, gradient))
+                objective.squared_norms(parameters, out=norms[step])
+                step += 1
+                rate, decay, constants = next(steps)
+                if setup.max_grad_norm is not None:
+                    clip(gradient.flat, setup.max_grad_norm)
+                if decay is not None:
+                    np.multiply(self._weights, decay, out=self._weights)
+                for rows, theta, slope, moments in self._blocks:
+                    update(theta, slope, moments, tuple([c[rows] if c.ndim else c for c in constants]))
+            losses = chunk.sum_by_batch(objective.losses(chunk.scores, chunk.y, chunk.weights))
+            values.append(objective.value(losses, norms[first:step], chunk.totals, reported=True))
+        state.step += len(counts)
+        state.samples_seen += setup.batches.n_rows
+        # Each network's values lie together: their sum then has the same bits in a stack as alone.
+        weighted = np.ascontiguousarray((np.concatenate(values) * counts).T)
+        return np.add.reduce(weighted, axis=1) / setup.batches.n_rows, rate
+
+    def _coming_steps(self, factors: Callable[[Array], Array], first_step: int) -> Iterator[Step]:
+        """Yield the steps from ``first_step`` on, as long as `State.rate` stays as it is."""
+        n_networks, taken = len(self.networks), self.state.step[:, np.newaxis].copy()
+        n_constants = max(len(self.setup.batches.counts) * n_networks, STEPS_AHEAD)
+        size = max(1, min(n_constants, CONSTANTS_AT_A_TIME) // n_networks)
+        for start in count(0, size):
+            # One step more than is used: numpy computes the power of a single number in another way than
+            # those of many, and its last bit may differ.
+            steps = np.arange(start, start + size + 1)
+            rate = factors(first_step + steps)[:, np.newaxis, np.newaxis] * self.state.rate[:, np.newaxis]
+            yield from self._steps_at(rate, steps[:, np.newaxis, np.newaxis] + (taken + 1.0))
+
+    def _steps_at(self, rate: Array, t: Array) -> Iterator[Step]:
+        """Return all steps but the last one of ``rate`` and ``t``, arrays of shape (n_steps + 1, K, 1)."""
+        optimizer, weight_decay, n_steps = self.setup.optimizer, self.setup.weight_decay, len(t) - 1
+        constants = zip(*(self._by_step(c, n_steps) for c in optimizer.constants(rate, t)), strict=True)
+        decay: Iterator[Array | None] = repeat(None, n_steps)
+        if weight_decay is not None:
+            decay = self._by_step(1 - rate * weight_decay[:, np.newaxis], n_steps)
+        return zip(rate[:-1, :, 0], decay, constants, strict=True)
+
+    def _by_step(self, constant: Array | float, n_steps: int) -> Iterator[Array]:
+        """Return the values of a constant (n_steps + 1, K, 1) or (K, 1) in each step, cast once and last.
+
+        That is a column where networks differ, else one number of shape (): what numpy multiplies by
+        fastest, with the same bits.
+        """
+        values = np.asarray(constant, dtype=self.state.theta.dtype)
+        if values.ndim and (values.shape[-2] == 1 or (values == values[..., :1, :]).all()):
+            values = values[..., 0, 0]
+        is_fixed = np.ndim(constant) < 3
+        return repeat(values, n_steps) if is_fixed else iter([values[i, ...] for i in range(n_steps)])
+
+
+def columns(optimizer: Optimizer, n_networks: int) -> Optimizer:
+    """Return the ``optimizer`` with columns (K, 1) for numbers."""
+
+    def column(value: Array | float) -> Array:
+        return np.array(np.broadcast_to(np.asarray(value, dtype=float), (n_networks, 1)))
+
+    names = [field.name for field in fields_per_network(optimizer)]
+    return replace(optimizer, **{name: column(getattr(optimizer, name)) for name in names})
+
+
+def clip(gradient: Array, max_norm: Array) -> None:
+    """Shorten the ``gradient`` (K, P) of each network to ``max_norm`` (K,), if it is longer."""
+    # In float64: the square of a large gradient of float32 would overflow.
+    squares = np.einsum("kp,kp->k", gradient, gradient, dtype=float)
+    factor = np.minimum(1, max_norm / np.sqrt(squares))
+    if (factor < 1).any():
+        np.multiply(gradient, factor[:, np.newaxis].astype(gradient.dtype), out=gradient)
