@@ -13,7 +13,7 @@ X, y = make_moons(200, noise=0.2, random_state=0)
 animation = TrainingAnimation()
 classifier = MLPClassifier((20, 20), learning_rate_init=0.02, max_iter=100, random_state=0)
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # 100 epochs are enough for the picture
+    warnings.simplefilter("ignore")  # 100 epochs are enough for the figure
     classifier.set_callbacks(animation).fit(X, y)
 _, axes = plt.subplots(1, 4, figsize=(8, 2.5), sharey=True)
 for axis, epoch in zip(axes, (1, 10, 25, 100), strict=True):

@@ -1,4 +1,4 @@
-"""DensityDisplay of a mixture density network where x has several answers."""
+"""DensityDisplay of a mixture density network where each x has several answers."""
 
 import warnings
 
@@ -16,6 +16,6 @@ model = MixtureDensityRegressor(
     (30,), activation="tanh", solver="lbfgs", n_components=3, alpha=3, max_iter=1000, random_state=0
 )
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # 1000 iterations are as good as convergence here
+    warnings.simplefilter("ignore")  # 1000 iterations come close enough to convergence
     model.fit(X, y)
 DensityDisplay.from_estimator(model, X, y)

@@ -1,4 +1,4 @@
-"""An ensemble of regressors: sure where there are data, unsure where there are none."""
+"""An ensemble of regressors: small uncertainty where there are data, large where there are none."""
 
 import warnings
 
@@ -15,7 +15,7 @@ ensemble = MLPRegressor(
     (50, 50), activation="tanh", solver="lbfgs", alpha=0.02, max_iter=300, n_members=10, random_state=0
 )
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # 300 iterations are as good as convergence here
+    warnings.simplefilter("ignore")  # 300 iterations come close enough to convergence
     ensemble.fit(x[:, np.newaxis], y)
 grid = np.linspace(-6, 6, 301)[:, np.newaxis]
 mean, std = ensemble.predict(grid, return_std=True)

@@ -1,4 +1,4 @@
-"""What two hidden units say of digits that were not trained on."""
+"""The outputs of two hidden units for test digits."""
 
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits

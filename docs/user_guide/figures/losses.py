@@ -1,4 +1,4 @@
-"""The losses on raw scores: of a regressor for the target 0, of a binary classifier for the target 1."""
+"""Losses of raw scores: of a regressor for the target 0, of a binary classifier for the target 1."""
 
 import matplotlib.pyplot as plt
 import numpy as np

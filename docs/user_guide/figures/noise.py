@@ -1,4 +1,4 @@
-"""A density network on data whose noise grows, and its calibration on new data."""
+"""A mixture density network on data with growing noise, and its calibration on new data."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -33,5 +33,5 @@ levels = np.linspace(0.05, 0.95, 19)
 below = np.mean(y_test[:, np.newaxis] < model.predict_quantiles(X_test, levels), axis=0)
 right.plot([0, 1], [0, 1], "-", color="C2", linewidth=1)
 right.plot(levels, below, "o", color="C0", markersize=4)
-right.set(xlabel="predicted quantile", ylabel="share of new y below it", title="calibration")
+right.set(xlabel="predicted quantile", ylabel="fraction of new y below it", title="calibration")
 right.set_aspect("equal")

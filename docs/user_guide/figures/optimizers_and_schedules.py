@@ -1,4 +1,4 @@
-"""Left: what the schedules multiply the learning rate by. Right: loss curves of the optimizers."""
+"""Left: the factors of the schedules. Right: loss curves of the optimizers."""
 
 import warnings
 
@@ -29,7 +29,7 @@ for solver, rate in (("adam", 0.005), ("nadam", 0.005), ("sgd", 0.1), ("rmsprop"
         (50,), solver=solver, learning_rate_init=rate, standardize=True, max_iter=25, random_state=0
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # 25 epochs are not convergence
+        warnings.simplefilter("ignore")  # 25 epochs are too few to converge
         curve = network.fit(X, y).loss_curve_
     right.semilogy(np.arange(1, len(curve) + 1), curve, label=f"{solver}, {rate}")
 right.set(xlabel="epoch", ylabel="loss_curve_")

@@ -1,4 +1,4 @@
-"""The loss on digits that were not trained on, with one kind of regularisation at a time."""
+"""The validation loss on digits, with one kind of regularization at a time."""
 
 import warnings
 
@@ -31,7 +31,7 @@ for options, label in (
         **{"alpha": 0.0, **options},
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # all 150 epochs are wanted, converged or not
+        warnings.simplefilter("ignore")  # all 150 epochs are needed, converged or not
         network.fit(X_train, y_train, X_val=X_val, y_val=y_val)
     axis.plot(np.arange(1, 151), network.validation_loss_curve_, label=label)
 axis.set(xlabel="epoch", ylabel="validation_loss_curve_", xlim=(0, 150), ylim=(0.1, 0.5))

@@ -12,6 +12,6 @@ plt.style.use("skmlp.mplstyle")
 X, y = load_digits(return_X_y=True)
 classifier = MLPClassifier((20,), activation="tanh", alpha=10, max_iter=100, random_state=0)
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # 100 epochs are as good as convergence here
+    warnings.simplefilter("ignore")  # 100 epochs come close enough to convergence
     classifier.fit(X / 16, y)
 WeightsDisplay.from_estimator(classifier)
