@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -31,17 +31,6 @@ class SparseBlock:
 
 Block: TypeAlias = Array | SparseBlock
 """The rows of a batch for each network, dense (K, n, m) or sparse."""
-
-
-def number_or_column(values: Array) -> float | Array:
-    """Return ``values`` of shape (K,) as one number if they are all equal, else as a column (K, 1).
-
-    A number is what numpy multiplies by fastest, and for one network it always is one; a column
-    broadcasts over the parameters of each network.
-    """
-    if (values == values[0]).all():
-        return cast(float, values[0].item())
-    return values[:, np.newaxis]
 
 
 def of_rows(value: Array, rows: slice) -> Array:

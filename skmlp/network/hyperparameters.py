@@ -79,14 +79,6 @@ def is_used(value: PerNetwork) -> bool:
     return bool(np.count_nonzero(value))
 
 
-def as_arrays(numbers: tuple[PerNetwork, ...], dtype: np.dtype[Any]) -> tuple[Array, ...]:
-    """Return numbers and columns as arrays of ``dtype``: numpy takes twice the time for a float.
-
-    They are cast only once, and last: so a network computes with the same bits in a stack as alone.
-    """
-    return tuple(np.asarray(number, dtype=dtype) for number in numbers)
-
-
 def within(value: PerNetwork, low: float, high: float, *, open_low: bool = False) -> Any:
     """Return whether ``low`` <= (or <) ``value`` < ``high``, for each network."""
     return (np.greater(value, low) if open_low else np.greater_equal(value, low)) & np.less(value, high)

@@ -4,7 +4,6 @@ from scipy import sparse
 
 from skmlp.network.arrays import (
     SparseBlock,
-    number_or_column,
     product,
     product_with_transposed,
     transposed_product,
@@ -72,15 +71,3 @@ def test_shape_of_a_sparse_block():
 def test_every_network_needs_its_rows():
     with pytest.raises(ValueError, match="argument 2 is longer"):
         product(SparseBlock([sparse.csr_matrix((N, M))]), draw(K, M, 7), np.empty((K, N, 7)))
-
-
-@pytest.mark.parametrize("values", [[0.5], [0.5, 0.5, 0.5]])
-@pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
-def test_equal_values_become_one_number(values, dtype):
-    result = number_or_column(np.array(values, dtype=dtype))
-    assert type(result) is (int if dtype == "int64" else float)
-    assert result == np.array(values, dtype=dtype)[0]
-
-
-def test_different_values_become_a_column():
-    np.testing.assert_array_equal(number_or_column(np.array([1.0, 2.0])), [[1.0], [2.0]])

@@ -5,7 +5,6 @@ import pytest
 
 from skmlp.network.hyperparameters import (
     PerNetwork,
-    as_arrays,
     check_field,
     check_positive,
     fields_per_network,
@@ -100,14 +99,6 @@ def test_kept_takes_the_columns_of_some_networks():
 
 def test_kept_leaves_plain_numbers_alone():
     assert kept(Choice(0.1), np.array([True, False])) == Choice(0.1)
-
-
-def test_columns_and_numbers_become_arrays_of_one_dtype():
-    column, number = as_arrays((np.array([[0.1], [0.2]]), 0.1), np.dtype("float32"))
-    assert column.dtype == number.dtype == np.float32
-    np.testing.assert_array_equal(column, np.float32([[0.1], [0.2]]))
-    assert number.shape == ()
-    assert number == np.float32(0.1)
 
 
 @pytest.mark.parametrize(
