@@ -86,8 +86,11 @@ class FittedNetwork:
         single: bool | None = None
         self.layers: list[list[Array]] = []
         for i, specs in enumerate(network.layout.specs):
+            if not specs:
+                self.layers.append([])
+                continue
             arrays = [np.asarray(array) for array in arrays_of_layer(specs, entries, i)]
-            if single is None and arrays:
+            if single is None:
                 single = arrays[0].ndim == len(specs[0].shape)
             if single:
                 arrays = [array[np.newaxis] for array in arrays]

@@ -72,7 +72,7 @@ def train_stack(
         started = [started_state(problem) for problem in problems]
         first_steps = [resume(problem, state) for problem, state in zip(problems, started, strict=True)]
     else:
-        started, first_steps = [state.of(slice(None)) for state in states], [0]
+        started, first_steps = [state.copy() for state in states], [0]
     for state, start in zip(started, samples.starts, strict=True):
         state.order += start
     solver = StochasticSolver(

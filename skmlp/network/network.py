@@ -16,8 +16,10 @@ from skmlp.network.layers import Dense, Dropout, Layer, Nonlinearity, Trace, Tra
 from skmlp.network.normalizations import BatchNormalization, Normalization
 from skmlp.network.parameters import Layout, Parameters
 
-PREDICT_ELEMENTS = 524_288
-"""Prediction works on blocks of rows whose widest layer has about this many elements."""
+PREDICT_ELEMENTS = 32_768
+"""Prediction works on blocks of rows whose widest layer has about this many elements.
+
+Measured: larger buffers, which are made anew in every call, cost more page faults than computing takes."""
 
 
 class Network:

@@ -45,13 +45,13 @@ class Rows:
 
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
-        """Return a copy of the rows of all ``parts``."""
+        """Return the rows of all ``parts``: arrays are copied, the elements of lists are the same."""
 
         def joined(values: Sequence[Any], axis: int) -> Any:
             if isinstance(values[0], Rows):
                 return values[0].concatenate(values)
             if isinstance(values[0], list):
-                return deepcopy(list(chain.from_iterable(values)))
+                return list(chain.from_iterable(values))
             return None if values[0] is None else np.concatenate(values, axis=axis)
 
         columns = zip(*(part._fields() for part in parts), strict=True)
@@ -177,13 +177,18 @@ class State(Rows):
         return self.take(np.flatnonzero(networks).tolist())
 
     def of(self, networks: slice) -> State:
-        """Return a copy of some rows, random streams and curves included."""
-        return deepcopy(self.take(range(len(self.theta))[networks]))
+        """Return some rows, as `keep` does."""
+        return self.take(range(len(self.theta))[networks])
+
+    def copy(self) -> State:
+        """Return a copy, random streams and curves included."""
+        return deepcopy(self)
 
     @classmethod
     def concatenate(cls, parts: Sequence[State]) -> State:
-        """Return a copy of the rows of all ``parts``: networks trained apart continue as one stack.
+        """Return the rows of all ``parts``: networks trained apart continue as one stack.
 
+        Arrays are copied; random streams and curves are the same objects.
         The indices in each `order` must be those of the samples of the stack.
         """
         orders = [part.order for part in parts]
