@@ -739,6 +739,7 @@ def searched(name):
     return search.fit(WINE.X, WINE.y)
 
 
+@pytest.mark.slow  # test_backends runs every kind of search in other processes
 def test_workers_find_the_same():
     with joblib.parallel_config(backend="loky"):
         search = assert_same_found(pipeline("early stopping"), STEP_ALPHAS, n_jobs=2)

@@ -565,7 +565,8 @@ def test_a_learning_curve_is_a_stack_for_each_number_of_batches(stacks):
     assert sorted(stacks.n_fits) == [6, 6]
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading"])
+# test_backends runs every function in other processes.
+@pytest.mark.parametrize("backend", [pytest.param("loky", marks=pytest.mark.slow), "threading"])
 def test_workers(backend):
     with joblib.parallel_config(backend=backend):
         results = both("cross_validate", model_of(WINE), WINE.X, WINE.y, cv=4, n_jobs=2, **ALL)
