@@ -71,8 +71,17 @@ def assert_parity(model, X, y, *weights, attributes=tuple(EVERY_FIT + STOCHASTIC
     assert_same_fit(model.fit(X, y, *weights), peer(model).fit(X, y, *weights), X, attributes)
 
 
-@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize(
+    ("solver", "activation"),
+    [
+        # An optimizer does not see the activation.
+        pytest.param(
+            solver, activation, marks=[pytest.mark.slow] * ("adam" != solver and "relu" != activation)
+        )
+        for solver in SOLVERS
+        for activation in ("identity", "logistic", "tanh", "relu")
+    ],
+)
 @pytest.mark.parametrize("task", PEER_TASKS)
 def test_a_full_default_fit_of_a_stochastic_solver(task, solver, activation):
     parameters = dict(SOLVERS[solver])

@@ -77,6 +77,16 @@ CONFIGURATIONS = [
     {"solver": "lbfgs", "alpha": 10, "n_members": 2, "standardize": True},
     {"early_stopping": True, "validation_fraction": 0.3, "scoring": "loss", "standardize": True},
 ]
+EVERYDAY = [
+    {},
+    {"solver": "lbfgs", "alpha": 1, "hidden_layer_sizes": ()},
+    {"early_stopping": True, "validation_fraction": 0.3, "scoring": "loss", "standardize": True},
+    {"normalization": "batch"},
+    {"dropout": 0.2},
+    {"solver": "lbfgs", "alpha": 10, "n_members": 2, "standardize": True},
+]
+"""Those that take different paths through fit and predict; what the others add is one entry of a table."""
+
 PEERS = (MLPClassifier, MLPRegressor)
 OF_ONE_CLASS = {
     MLPClassifier: [
@@ -114,11 +124,11 @@ def expected_failed_checks(estimator):
     return dict.fromkeys(checks, reason)
 
 
-ESTIMATORS = [
-    cls(max_iter=100, random_state=0, **configuration)
+ESTIMATORS = {
+    cls(max_iter=100, random_state=0, **configuration): configuration
     for cls, of_one_class in OF_ONE_CLASS.items()
     for configuration in (CONFIGURATIONS if cls in PEERS else []) + of_one_class
-]
+}
 
 
 def checks_of(estimators):
@@ -128,12 +138,24 @@ def checks_of(estimators):
     """
     mark = parametrize_with_checks(estimators, expected_failed_checks=expected_failed_checks).mark
     names, pairs = mark.args
-    pairs = [pair for pair in pairs if "array_api" not in str(pair)]
-    return pytest.mark.parametrize(names, pairs, **mark.kwargs)
+    params = [
+        pytest.param(*getattr(pair, "values", pair), marks=getattr(pair, "marks", ())) for pair in pairs
+    ]
+    params = [param for param in params if "array_api" not in str(param)]
+    return pytest.mark.parametrize(names, [slow_unless_everyday(param) for param in params], **mark.kwargs)
+
+
+def slow_unless_everyday(param):
+    """Return a case, marked slow where its estimator takes the path of another one."""
+    estimator, check = param.values
+    only_here = estimator.solver in ("lm", "es") or not isinstance(estimator, PEERS)
+    if only_here or ESTIMATORS[estimator] in EVERYDAY:
+        return param
+    return pytest.param(estimator, check, marks=[*param.marks, pytest.mark.slow])
 
 
 @pytest.mark.filterwarnings("ignore")
-@checks_of(ESTIMATORS)
+@checks_of(list(ESTIMATORS))
 def test_scikit_learns_checks(estimator, check, monkeypatch):
     if estimator.dtype == "float32":
         # Equivalence of weights and repetition is asked for to 1e-7, which float32 cannot resolve.
