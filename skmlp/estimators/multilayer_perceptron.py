@@ -41,7 +41,7 @@ from skmlp.training.schedules import Schedule
 FEATURES = ("n_features_in_", "feature_names_in_")
 """The fitted attributes that scikit-learn's check of X writes."""
 
-PRIVATE = ("_fitted_params", "_members", "_network", "_optimizer_state", "_target_type")
+PRIVATE = ("_fitted_params", "_members", "_optimizer_state", "_target_type")
 """The fitted attributes without a trailing underscore."""
 
 
@@ -293,12 +293,9 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         return type(self)._loss_of(params)
 
     def _fitted_network(self, n_inputs: int) -> FittedNetwork:
-        """Return the fitted network: the one that was trained, unless its weights have other shapes now."""
-        widths = [n_inputs, *(np.shape(coef)[-1] for coef in self.coefs_)]
-        trained = getattr(self, "_network", None)
-        if trained is not None and trained[0] == widths:
-            return FittedNetwork(trained[1], vars(self))
-        return FittedNetwork(self._fitted_choices().network(n_inputs, widths[-1]), vars(self))
+        """Return the fitted network."""
+        network = self._fitted_choices().network(n_inputs, np.shape(self.coefs_[-1])[-1])
+        return FittedNetwork(network, vars(self))
 
     def _raw_scores(self, X: Any) -> Array:
         """Return the raw scores (n_members, n_samples, n_outputs_)."""
@@ -347,9 +344,8 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         return member
 
     def __getstate__(self) -> Any:
-        """Leave out the network, and the optimizer's state unless training is meant to be continued."""
+        """Leave the optimizer's state out of a pickle, unless training is meant to be continued."""
         state = super().__getstate__() | {"_skmlp_version": skmlp.__version__}
-        state.pop("_network", None)
         remembered = state.get("_optimizer_state")
         if remembered is not None and not (self.warm_start or remembered["incremental"]):
             del state["_optimizer_state"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -62,6 +63,8 @@ class NetworkChoices:
         sizes = hidden_sizes(params["hidden_layer_sizes"]) or []
         activation, normalization = params["activation"], params["normalization"]
         several = isinstance(activation, (list, tuple, np.ndarray))
+        rates = params["dropout"]
+        rates = tuple(map(float, rates)) if np.ndim(rates) else (float(rates),) * len(sizes)
         names = list(activation) or ["identity"] if several else [activation] * max(1, len(sizes))
         return cls(
             hidden_layer_sizes=tuple(sizes),
@@ -69,20 +72,29 @@ class NetworkChoices:
             initializer=choice_of(params["initializer"], INITIALIZERS),
             normalization=None if normalization is None else choice_of(normalization, NORMALIZATIONS),
             loss=loss,
-            dropout=tuple(np.broadcast_to(np.asarray(params["dropout"], dtype=float), len(sizes)).tolist()),
+            dropout=rates,
         )
 
     def network(self, n_inputs: int, n_outputs: int) -> Network:
         """Return the network with ``n_inputs`` inputs and ``n_outputs`` raw scores."""
-        return multilayer_perceptron(
-            n_inputs,
-            self.hidden_layer_sizes,
-            n_outputs,
-            self.activations,
-            initializer=self.initializer,
-            normalization=self.normalization,
-            dropout=self.dropout,
-        )
+        try:
+            return _network(self, n_inputs, n_outputs)
+        except TypeError:  # the choices of a user need not have a hash
+            return _network.__wrapped__(self, n_inputs, n_outputs)
+
+
+@lru_cache(maxsize=64)
+def _network(choices: NetworkChoices, n_inputs: int, n_outputs: int) -> Network:
+    """Return the network that is chosen; to build it anew would take a tenth of a small prediction."""
+    return multilayer_perceptron(
+        n_inputs,
+        choices.hidden_layer_sizes,
+        n_outputs,
+        choices.activations,
+        initializer=choices.initializer,
+        normalization=choices.normalization,
+        dropout=choices.dropout,
+    )
 
 
 @dataclass(frozen=True)

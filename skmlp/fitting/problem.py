@@ -112,22 +112,16 @@ class Problem:
     @cached_property
     def attributes(self) -> dict[str, Any]:
         """The fitted attributes that training does not change."""
+        n_weights = sum(spec.attribute == "coefs_" for specs in self.network.layout.specs for spec in specs)
         return {
             **self.reading.features,
             **self.targets.attributes(),
             **self.scalers.attributes(),
-            "n_layers_": len(self._widths),
+            "n_layers_": n_weights + 1,
             "n_outputs_": self.network.widths[-1],
             "out_activation_": self.targets.loss.link,
             "_fitted_params": self.choices.fitted_params(),
-            "_network": (self._widths, self.network),
         }
-
-    @property
-    def _widths(self) -> list[int]:
-        """The number of inputs, and the widths of the layers of weights."""
-        specs = [spec for of_layer in self.network.layout.specs for spec in of_layer]
-        return [self.network.n_inputs, *(spec.shape[-1] for spec in specs if spec.attribute == "coefs_")]
 
     def attributes_with(self, theta: Array) -> dict[str, Any]:
         """Return the fitted attributes of networks with parameters ``theta`` (K, P), without the curves."""

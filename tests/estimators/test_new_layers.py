@@ -90,7 +90,9 @@ def first(request, monkeypatch):
         return Network(n_inputs, [layer, *others.layers])
 
     monkeypatch.setattr(choices, "multilayer_perceptron", with_first)
-    return request.param, attribute, SHAPES[request.param]
+    choices._network.cache_clear()
+    yield request.param, attribute, SHAPES[request.param]
+    choices._network.cache_clear()
 
 
 @EVERY_LAYER

@@ -76,7 +76,7 @@ def assert_parity(model, X, y, *weights, attributes=tuple(EVERY_FIT + STOCHASTIC
     [
         # An optimizer does not see the activation.
         pytest.param(
-            solver, activation, marks=[pytest.mark.slow] * ("adam" != solver and "relu" != activation)
+            solver, activation, marks=[pytest.mark.slow] * (solver != "adam" and activation != "relu")
         )
         for solver in SOLVERS
         for activation in ("identity", "logistic", "tanh", "relu")

@@ -662,7 +662,7 @@ def test_training_continued_from_states_equals_one_longer_training(members, sche
     assert first.reasons == [StopReason.MAX_ITER] * 3
     before = [first.state.of(slice(0, 1)), first.state.of(slice(1, 3))]
     kept = deepcopy(before)
-    second = training.solver(max_iter=12).train(State.concatenate(before))
+    second = training.solver(max_iter=12).train(State.concatenate(before).copy())
     for name in ("loss_curves", "score_curves", "validation_losses", "rate_curves", "reasons", "losses"):
         assert getattr(second, name) == getattr(expected, name), name
     np.testing.assert_array_equal(second.theta, expected.theta)
