@@ -59,6 +59,7 @@ def n_xor_solved(seeds):
     return sum(model.score(CORNERS, XOR) == 1 for model in models)
 
 
+@pytest.mark.slow
 def test_xor_is_solved_from_almost_every_start():
     assert n_xor_solved(range(20)) >= 19
 
@@ -140,6 +141,7 @@ def test_losses_with_a_gradient_have_the_same_value_as_for_lbfgs(task, weighted)
     assert model.loss_ == pytest.approx(reported, rel=1e-10)
 
 
+@pytest.mark.slow
 def test_auc_is_higher_than_by_the_log_loss():
     X, y = make_classification(
         150,
@@ -168,6 +170,7 @@ def test_money_is_saved():
     assert costs[0] < 0.7 * costs[1]
 
 
+@pytest.mark.slow
 def test_the_median_of_errors_resists_outliers():
     rng = np.random.RandomState(0)
     X = rng.uniform(-2, 2, size=(150, 1))
@@ -393,6 +396,7 @@ def test_convergence_gives_no_warning():
     assert model.fit(DIABETES.X, DIABETES.y).n_iter_ < 1000
 
 
+@pytest.mark.slow
 @both
 @pytest.mark.parametrize("has_cost", [False, True], ids=["loss", "cost"])
 def test_members_of_an_ensemble_are_the_single_fits(task, has_cost):
@@ -447,6 +451,7 @@ def test_a_density_is_learnt():
     assert -model.loss_ == pytest.approx(z_scores.mean() - n_penalised, rel=1e-8)
 
 
+@pytest.mark.slow
 def test_a_grid_search_over_solvers():
     pipeline = make_pipeline(StandardScaler(), MLPClassifier((3,), "tanh", max_iter=8, random_state=0))
     grid = [

@@ -12,6 +12,7 @@ import sklearn.neural_network
 from scipy import sparse
 
 from skmlp import MLPClassifier
+from tests.crossing import crossed, named
 
 from .data import TASKS
 
@@ -71,17 +72,7 @@ def assert_parity(model, X, y, *weights, attributes=tuple(EVERY_FIT + STOCHASTIC
     assert_same_fit(model.fit(X, y, *weights), peer(model).fit(X, y, *weights), X, attributes)
 
 
-@pytest.mark.parametrize(
-    ("solver", "activation"),
-    [
-        # An optimizer does not see the activation.
-        pytest.param(
-            solver, activation, marks=[pytest.mark.slow] * (solver != "adam" and activation != "relu")
-        )
-        for solver in SOLVERS
-        for activation in ("identity", "logistic", "tanh", "relu")
-    ],
-)
+@crossed(solver=named(*SOLVERS), activation=named("relu", "identity", "logistic", "tanh"))
 @pytest.mark.parametrize("task", PEER_TASKS)
 def test_a_full_default_fit_of_a_stochastic_solver(task, solver, activation):
     parameters = dict(SOLVERS[solver])
@@ -132,9 +123,11 @@ def test_early_stopping(task, solver, weighted):
     assert_parity(model, task.X, task.y, *[task.weights] * weighted)
 
 
-@pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array])
-@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
-@pytest.mark.parametrize("task", ["multiclass", "regression"])
+@crossed(
+    task=named("multiclass", "regression"),
+    solver=named("adam", "sgd", "lbfgs"),
+    container={make.__name__: make for make in (sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array)},
+)
 def test_sparse_data(task, solver, container):
     task = TASKS[task]
     X = container(np.where(task.X > 0.5, task.X, 0))
@@ -170,9 +163,11 @@ OTHER_PARAMETERS = [
 ]
 
 
-@pytest.mark.parametrize("weighted", WEIGHTED)
-@pytest.mark.parametrize("parameters", OTHER_PARAMETERS, ids=str)
-@pytest.mark.parametrize("task", ["multiclass", "regression"])
+@crossed(
+    task=named("multiclass", "regression"),
+    parameters={str(parameters): parameters for parameters in OTHER_PARAMETERS},
+    weighted=named(*WEIGHTED),
+)
 def test_other_parameters(task, parameters, weighted):
     task = TASKS[task]
     assert_parity(task.model(**parameters), task.X, task.y, *[task.weights] * weighted)

@@ -12,6 +12,7 @@ from skmlp import MLPClassifier, MLPRegressor
 from skmlp.network.activations import LeakyReLU
 from skmlp.network.losses import Focal, Huber
 from skmlp.training.optimizers import RMSprop
+from tests.crossing import crossed, named
 
 from .data import TASKS
 from .state import same_content
@@ -36,7 +37,7 @@ KINDS = {
     "lists": {"activation": ["tanh", "gelu"], "dropout": [0.0, 0.1]},
 }
 kinds = pytest.mark.parametrize("kind", KINDS)
-tasks = pytest.mark.parametrize("task", [*TASKS, "several targets"])
+TASK_NAMES = named("multiclass", *sorted({*TASKS} - {"multiclass"}), "several targets")
 
 
 def fitted(task, kind):
@@ -81,9 +82,8 @@ def by_deepcopy(model, path):
     return copy.deepcopy(model)
 
 
-ways = pytest.mark.parametrize(
-    "way", [by_pickle, by_joblib, by_skops, by_deepcopy], ids=["pickle", "joblib", "skops", "deepcopy"]
-)
+WAYS = {"pickle": by_pickle, "joblib": by_joblib, "skops": by_skops, "deepcopy": by_deepcopy}
+ways = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 
 
 def outputs(model, X):
@@ -92,9 +92,11 @@ def outputs(model, X):
     return [getattr(model, name)(X) for name in names if hasattr(model, name)]
 
 
-@kinds
-@tasks
-@ways
+@crossed(
+    kind=named(*KINDS),
+    task=named("multiclass", *(name for name in TASKS if name != "multiclass"), "several targets"),
+    way=WAYS,
+)
 def test_what_is_loaded_predicts_the_same(way, task, kind, tmp_path):
     X, _, model = fitted(task, kind)
     loaded = way(model, tmp_path)

@@ -19,6 +19,7 @@ from skmlp.network.normalizations import (
     LayerNormalization,
 )
 from skmlp.network.objective import Objective, block_weight
+from tests.crossing import crossed, named
 from tests.network.problems import (
     CONSTANTS,
     HIDDEN,
@@ -87,19 +88,19 @@ def relative_error(a, b):
     return np.linalg.norm(a - b, axis=1) / size
 
 
-@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
-@EVERY_LOSS
-@pytest.mark.parametrize("depth", [1, 2])
+@crossed(activation=named(*sorted(ACTIVATIONS)), loss=LOSS_CASES, depth=named(2, 1))
 def test_gradient_is_the_slope_of_the_value(activation, loss, depth):
     network, theta = network_and_theta(HIDDEN[depth], activation)
     assert_gradient_is_the_slope(network, theta, loss)
 
 
-@EVERY_LOSS
-@EVERY_DEPTH
-@pytest.mark.parametrize("n_networks", [1, 3])
-@WEIGHTED
-@pytest.mark.parametrize("penalized", [False, True], ids=["alpha=0", "alpha per network"])
+@crossed(
+    loss=LOSS_CASES,
+    depth=named(2, *sorted(set(HIDDEN) - {2})),
+    n_networks=named(3, 1),
+    weighted={"weighted": True, "unweighted": False},
+    penalized={"alpha per network": True, "alpha=0": False},
+)
 def test_gradient_is_the_slope_for_any_stack_weights_and_penalty(
     loss, depth, n_networks, weighted, penalized
 ):
@@ -247,8 +248,7 @@ def test_gradient_agrees_with_scipy():
     assert relative_error(gradient, approx_fprime(theta[0], value)[np.newaxis]) < 1e-5
 
 
-@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
-@EVERY_LOSS
+@crossed(activation=named(*sorted(ACTIVATIONS)), loss=LOSS_CASES)
 @pytest.mark.parametrize(("depth", "weighted"), [(0, True), (1, False), (2, True)])
 def test_value_is_weighted_mean_loss_plus_penalty(activation, loss, depth, weighted):
     network, theta = network_and_theta(HIDDEN[depth], activation)

@@ -16,6 +16,7 @@ from skmlp.training.schedules import Adaptive, Constant, Cosine, InverseScaling,
 from skmlp.training.stack import clip
 from skmlp.training.state import Curves, State
 from skmlp.training.stopping import StopReason
+from tests.crossing import crossed
 from tests.network.problems import naive_losses, naive_raw_scores
 from tests.training.problems import Member, N, Training, X, assert_equal_states, train
 
@@ -160,14 +161,12 @@ class Leaver(Monitor):
 # A stack equals its members
 
 
-@EVERY_STACK
-@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@crossed(members=STACKS, options=OPTIONS)
 def test_stack_equals_its_members_bit_for_bit(members, options):
     assert_stack_equals_members(members, **options)
 
 
-@EVERY_STACK
-@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@crossed(members=STACKS, options=OPTIONS)
 def test_folds_of_equal_size_equal_each_alone_bit_for_bit(members, options):
     members = [replace(member, rows=rows) for member, rows in zip(members, FOLDS, strict=True)]
     assert_stack_equals_members(
