@@ -25,7 +25,7 @@ take as long as many, which is long beside a step of a small network."""
 CONSTANTS_AT_A_TIME = 16_384
 """Maximum number of steps, times networks, whose constants are computed at once."""
 
-Step: TypeAlias = tuple[Array, Array | None, tuple[Array, ...]]
+_Step: TypeAlias = tuple[Array, Array | None, tuple[Array, ...]]
 """The rates (K,), the factor on the weights (None: no weight decay), and the optimizer's constants."""
 
 
@@ -79,7 +79,7 @@ class Stack:
 
     def __init__(self, setup: Setup, state: State, networks: Array) -> None:
         self.setup, self.state, self.networks = setup, state, networks
-        self._steps: Iterator[Step] = iter(())
+        self._steps: Iterator[_Step] = iter(())
         self._rate_of_steps: Array | None = None
         setup.objective.training.streams = state.streams
         layout, gradient = setup.objective.network.layout, np.empty_like(state.theta)
@@ -138,7 +138,7 @@ class Stack:
         weighted = np.ascontiguousarray((np.concatenate(values) * counts).T)
         return np.add.reduce(weighted, axis=1) / setup.batches.n_rows, rate
 
-    def _coming_steps(self, factors: Callable[[Array], Array], first_step: int) -> Iterator[Step]:
+    def _coming_steps(self, factors: Callable[[Array], Array], first_step: int) -> Iterator[_Step]:
         """Yield the steps from ``first_step`` on, as long as `State.rate` stays as it is."""
         n_networks, taken = len(self.networks), self.state.step[:, np.newaxis].copy()
         n_constants = max(len(self.setup.batches.counts) * n_networks, STEPS_AHEAD)
@@ -150,7 +150,7 @@ class Stack:
             rate = factors(first_step + steps)[:, np.newaxis, np.newaxis] * self.state.rate[:, np.newaxis]
             yield from self._steps_at(rate, steps[:, np.newaxis, np.newaxis] + (taken + 1.0))
 
-    def _steps_at(self, rate: Array, t: Array) -> Iterator[Step]:
+    def _steps_at(self, rate: Array, t: Array) -> Iterator[_Step]:
         """Return all steps but the last one of ``rate`` and ``t``, arrays of shape (n_steps + 1, K, 1)."""
         optimizer, weight_decay, n_steps = self.setup.optimizer, self.setup.weight_decay, len(t) - 1
         constants = zip(*(self._by_step(c, n_steps) for c in optimizer.constants(rate, t)), strict=True)

@@ -4,12 +4,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from skmlp.network.activations import ACTIVATIONS
+from skmlp.network.layers import Nonlinearity
 
 plt.style.use("skmlp.mplstyle")
 z = np.linspace(-4, 4, 401)
 figure, axes = plt.subplots(3, 4, figsize=(8, 5.6), sharex=True, sharey=True)
 for axis, (name, activation) in zip(axes.flat, ACTIVATIONS.items(), strict=False):
-    h, memo, slope = z.copy(), np.empty_like(z), np.ones_like(z)
+    h, slope = z.copy(), np.ones_like(z)
+    memo = np.empty(Nonlinearity(activation).memo_shape(z.shape))
     activation.forward(h, memo)
     activation.backward(h, slope, memo)
     lines = axis.plot(z, h) + axis.plot(z, slope)
