@@ -158,9 +158,10 @@ def check_gradients(
         sizes = twin._fitted_choices().hidden_layer_sizes
         twin.set_params(**twin._fitted_params | {"hidden_layer_sizes": sizes})
     problem = twin._prepare(X, y, sample_weight, incremental=is_fitted)
-    slopes = Slopes(problem, problem.theta[0])
     view = problem.network.layout.view(np.arange(problem.theta.shape[1])[np.newaxis])
-    rows = [slopes.error(name, indices.ravel(), eps) for name, indices in named_arrays(problem, view)]
+    with np.errstate(invalid="ignore"):  # as in training; see Network.output
+        slopes = Slopes(problem, problem.theta[0])
+        rows = [slopes.error(name, indices.ravel(), eps) for name, indices in named_arrays(problem, view)]
     where = "the fitted" if is_fitted else "initial"
     title = f"{type(estimator).__name__}: the gradient at {where} weights"
     return GradientCheck(title, rows, dtype_changes(problem))

@@ -128,7 +128,9 @@ class Network:
             if rows.shape[-2] < traces[0].output.shape[1]:
                 traces = self.traces(n_networks, rows.shape[-2], like=output)
             x = rows if dense else SparseBlock([rows] * n_networks)
-            self.forward(parameters, x, traces)
+            # On some processors, OpenBLAS calls products of finite numbers invalid (numpy #24067).
+            with np.errstate(invalid="ignore"):
+                self.forward(parameters, x, traces)
             output[:, start : start + n_block] = traces[layer].output
         return output
 

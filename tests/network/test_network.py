@@ -107,6 +107,19 @@ def test_threads_share_a_network(small_blocks):
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_product_that_calls_finite_numbers_invalid_gives_no_warning(monkeypatch):
+    network, theta = network_and_theta(HIDDEN[1], "relu", 1)
+    x, forward = rows(5), ReLU.forward
+
+    def forward_with_flag(self, z, memo):
+        np.subtract(np.inf, np.full(1, np.inf))  # sets the flag of the processor, as some products do
+        forward(self, z, memo)
+
+    expected = network.output(views(network, theta), x)
+    monkeypatch.setattr(ReLU, "forward", forward_with_flag)
+    np.testing.assert_array_equal(network.output(views(network, theta), x), expected)
+
+
 def test_results_share_no_memory():
     network, theta = network_and_theta()
     first, second = (network.output(views(network, theta), rows(11)) for _ in range(2))
