@@ -238,7 +238,18 @@ MATTERS = {
     "max_time": ({"max_time": 100}, {"max_time": 1e-9}),
     "quantile": ({"loss": "quantile", "quantile": 0.5}, {"quantile": 0.9}),
     "population_size": ({"solver": "es", "population_size": "auto"}, {"population_size": 8}),
-    "n_restarts": ({"solver": "es", "n_restarts": 0, "tol": 100, "max_iter": 300}, {"n_restarts": 1}),
+    # Many candidates for a few generations: rounding does not decide which run is the best.
+    "n_restarts": (
+        {
+            "solver": "es",
+            "n_restarts": 0,
+            "population_size": 200,
+            "tol": 100,
+            "max_iter": 300,
+            "random_state": 3,
+        },
+        {"n_restarts": 1},
+    ),
     "n_components": ({"n_components": 2}, {"n_components": 3}),
     "min_scale": ({"min_scale": 0.03}, {"min_scale": 0.05}),
     "beta": ({"beta": 0}, {"beta": 0.5}),
