@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 from sklearn.base import RegressorMixin
 
 from skmlp.estimators.multilayer_perceptron import BaseMultilayerPerceptron, partial_fit_if_stochastic
+from skmlp.estimators.problems import problem_of
 from skmlp.fitting.targets import NumericTargets
 from skmlp.network.arrays import Array
 from skmlp.network.losses import Loss
@@ -41,7 +42,7 @@ class BaseRegressor(RegressorMixin, BaseMultilayerPerceptron):
         self : object
             The fitted estimator.
         """
-        return self._train(self._prepare(X, y, sample_weight, incremental=True))
+        return self._train(problem_of(self, X, y, sample_weight, incremental=True))
 
     def _targets(self, y: Array, loss: Loss, classes: Any, *, continuing: bool) -> NumericTargets:
         if not continuing:

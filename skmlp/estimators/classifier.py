@@ -15,6 +15,7 @@ from skmlp.estimators.multilayer_perceptron import (
     BaseMultilayerPerceptron,
     partial_fit_if_stochastic,
 )
+from skmlp.estimators.problems import problem_of
 from skmlp.fitting.choices import classification_loss
 from skmlp.fitting.class_targets import ClassTargets, subset_accuracy
 from skmlp.fitting.parameters import CLASSIFIER_PARAMETERS
@@ -112,7 +113,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         """
         if not hasattr(self, "classes_") and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
-        return self._train(self._prepare(X, y, sample_weight, incremental=True, classes=classes))
+        return self._train(problem_of(self, X, y, sample_weight, incremental=True, classes=classes))
 
     def _fitted_targets(self, loss: Loss) -> ClassTargets:
         """Return what the fitted network predicts."""

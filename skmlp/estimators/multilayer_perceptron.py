@@ -5,30 +5,27 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, fields
-from functools import cache
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 import skmlp
+from skmlp.estimators.attributes import publish
 from skmlp.estimators.callbacks import CallbackSupportMixin, monitor_of, with_callbacks
-from skmlp.estimators.scorers import with_scorers
-from skmlp.fitting.choices import Choices, NetworkChoices, Params
-from skmlp.fitting.data import Data, Reading
+from skmlp.estimators.problems import default_parameters, problem_of
+from skmlp.fitting.choices import NetworkChoices, Params
 from skmlp.fitting.outcome import fitted_attributes
-from skmlp.fitting.parameters import PARAMETERS, STOCHASTIC_SOLVERS, Parameter, check_parameters
-from skmlp.fitting.problem import Earlier, Problem, prepare
+from skmlp.fitting.parameters import PARAMETERS, STOCHASTIC_SOLVERS, Parameter
+from skmlp.fitting.problem import Earlier, Problem
 from skmlp.fitting.publishing import FittedNetwork, attribute_names, of_member
 from skmlp.fitting.reports import report
 from skmlp.fitting.scaling import Scalers
 from skmlp.fitting.solvers import train
 from skmlp.fitting.targets import Targets
-from skmlp.fitting.weights import check_sample_weight, with_class_weight
 from skmlp.network.activations import Activation
 from skmlp.network.arrays import Array
 from skmlp.network.initializers import Initializer
@@ -37,12 +34,6 @@ from skmlp.network.normalizations import Normalization
 from skmlp.training.full_batch import Solver
 from skmlp.training.optimizers import Optimizer
 from skmlp.training.schedules import Schedule
-
-FEATURES = ("n_features_in_", "feature_names_in_")
-"""The fitted attributes that scikit-learn's check of X writes."""
-
-PRIVATE = ("_fitted_params", "_members", "_optimizer_state", "_target_type")
-"""The fitted attributes without a trailing underscore."""
 
 
 @dataclass(eq=False, repr=False)
@@ -134,7 +125,9 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         self : object
             The fitted estimator. If ``fit`` raises, the estimator is as it was before.
         """
-        return self._train(self._prepare(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val)))
+        return self._train(
+            problem_of(self, X, y, sample_weight, validation=(X_val, y_val, sample_weight_val))
+        )
 
     def _can_partial_fit(self) -> bool:
         if not (isinstance(self.solver, Optimizer) or self.solver in STOCHASTIC_SOLVERS):
@@ -150,116 +143,14 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         try:
             result = train(problem, monitor)
             report(problem, result, time_is_up=monitor.time_is_up)
-            self._publish(fitted_attributes(problem, result))
+            publish(self, fitted_attributes(problem, result))
         finally:
             monitor.close()
         return self
 
-    def _publish(self, attributes: Mapping[str, Any]) -> None:
-        """Replace the fitted attributes, all at once."""
-        fitted = [name for name in vars(self) if name in PRIVATE or name.endswith("_")]
-        for name in fitted:
-            if name not in attributes:
-                delattr(self, name)
-        for name, value in attributes.items():
-            setattr(self, name, value)
-
     def _params(self) -> dict[str, Any]:
         """Return the constructor parameters."""
         return {name: getattr(self, name) for name in default_parameters(type(self))}
-
-    def _choices(self) -> Choices:
-        """Return what the parameters choose, or raise an error that names what is invalid."""
-        cls, params = type(self), self._params()
-        defaults = default_parameters(cls)
-        changed = {name: value for name, value in params.items() if value is not defaults.get(name, value)}
-        check_parameters(changed, cls.__name__, cls._parameters)
-        return Choices.of(params, cls._loss_of, cls.__name__)
-
-    def _prepare(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        *,
-        incremental: bool = False,
-        classes: Any = None,
-        validation: tuple[Any, Any, Any] = (None, None, None),
-        choices: Choices | None = None,
-        reading: Reading | None = None,
-    ) -> Problem:
-        """Check everything, and return the problem that a solver is given; the estimator stays as it is.
-
-        ``choices`` are those of `_choices`, if they are known already. ``reading`` is what an estimator
-        whose choices have the same `reading_key` has made of the same X, y and weights.
-        """
-        choices = choices or self._choices()
-        continuing = (incremental or choices.warm_start) and hasattr(self, "coefs_")
-        if reading is None:
-            reading = self._read(choices, X, y, sample_weight, classes, continuing=continuing)
-        problem = prepare(
-            choices,
-            reading,
-            held_out=self._read_validation(choices, reading, *validation),
-            earlier=self._earlier(reading.data.X.shape[1]) if continuing else None,
-            incremental=incremental,
-        )
-        return with_scorers(self, problem)
-
-    def _read(
-        self, choices: Choices, X: Any, y: Any, sample_weight: Any, classes: Any, *, continuing: bool
-    ) -> Reading:
-        """Check X, y and the weights, and encode them."""
-        reader = self
-        if reset := not (continuing and hasattr(self, "n_features_in_")):
-            reader = copy.copy(self)  # scikit-learn's check writes to it
-        X, y = reader._validate_data(choices, X, y, reset=reset)
-        targets = self._targets(y, choices.loss, classes, continuing=continuing)
-        encoded = targets.encode(y, X.dtype)
-        if sample_weight is not None:
-            sample_weight = check_sample_weight(sample_weight, X.shape[0], X.dtype)
-        sample_weight = with_class_weight(choices.class_weight, y, sample_weight, X.dtype)
-        features = {name: getattr(reader, name) for name in FEATURES if hasattr(reader, name)}
-        return Reading(Data(X, encoded, sample_weight, y), targets, features)
-
-    def _read_validation(
-        self, choices: Choices, reading: Reading, X: Any, y: Any, sample_weight: Any
-    ) -> Data | None:
-        """Check the validation data, and encode them as the training data are."""
-        if X is None and y is None and sample_weight is None:
-            return None
-        if X is None or y is None:
-            raise ValueError("X_val and y_val must be given together: one of them is None.")
-        if not choices.holds_out:
-            raise ValueError(
-                "X_val and y_val are what early_stopping watches, but early_stopping="
-                f"{self.early_stopping!r} and solver={self.solver!r}: set early_stopping=True with a"
-                f" stochastic solver, one of {STOCHASTIC_SOLVERS}, or leave them out."
-            )
-        reader = copy.copy(self)
-        reader._publish(reading.features)
-        X, y = reader._validate_data(choices, X, y, reset=False)
-        dtype = reading.data.X.dtype
-        if sample_weight is not None:
-            sample_weight = check_sample_weight(sample_weight, X.shape[0], dtype, "sample_weight_val")
-        encoded = reading.targets.encode(y, dtype, "y_val")
-        return Data(X.astype(dtype, copy=False), encoded, sample_weight, y)
-
-    def _validate_data(self, choices: Choices, X: Any, y: Any, *, reset: bool) -> tuple[Any, Array]:
-        dtype = [np.float64, np.float32] if choices.dtype == "auto" else np.dtype(choices.dtype)
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            dtype=dtype,
-            order="C",
-            multi_output=True,
-            y_numeric=self._y_numeric,
-            reset=reset,
-        )
-        y = y.toarray() if hasattr(y, "toarray") else y
-        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
     def _earlier(self, n_inputs: int) -> Earlier:
         """Return what the last fit left behind."""
@@ -366,12 +257,6 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         tags.input_tags.sparse = True
         tags.target_tags.multi_output = True
         return tags
-
-
-@cache
-def default_parameters(cls: type[BaseMultilayerPerceptron]) -> dict[str, Any]:
-    """Return the constructor parameters of a class with their defaults, which are valid."""
-    return {field.name: field.default for field in fields(cls)}
 
 
 partial_fit_if_stochastic = available_if(lambda estimator: estimator._can_partial_fit())

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from sklearn.metrics import check_scoring
 
+from skmlp.estimators.attributes import publish
 from skmlp.fitting.data import Data
 from skmlp.fitting.early_stopping import Score, minus_loss
 from skmlp.fitting.problem import Problem
@@ -83,7 +84,7 @@ class Candidates:
         fitted = copy.copy(self.estimator)
         attributes = self.problem.attributes_with(theta)
         attributes.pop("feature_names_in_", None)  # X has no names any more
-        fitted._publish(attributes | {"_known_scores": (self.X, z[np.newaxis])})
+        publish(fitted, attributes | {"_known_scores": (self.X, z[np.newaxis])})
         return fitted
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
@@ -192,11 +192,6 @@ class Choices:
     def holds_out(self) -> bool:
         """Whether ``early_stopping`` has an effect."""
         return self.early_stopping and self.is_stochastic
-
-    @property
-    def reading_key(self) -> Hashable:
-        """What choices must have in common for the same X, y and weights to be read alike."""
-        return self.dtype, repr(self.class_weight), repr(self.loss)
 
     def fitted_params(self) -> dict[str, Any]:
         """Return a copy of the parameters that say what the fitted network computes.

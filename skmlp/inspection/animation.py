@@ -13,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.multiclass import unique_labels
 
 from skmlp.estimators.callbacks import HAS_CALLBACKS
+from skmlp.estimators.problems import choices_of
 from skmlp.inspection.plotting import (
     BLUE,
     COLORS,
@@ -342,7 +343,7 @@ def check_can_draw(estimator: Any, X: Array, y: Array, kind: str, classes: Any) 
         raise ValueError(
             f"kind='probability' is for two classes, and there are {len(classes)}: set kind='classes'."
         )
-    if estimator.n_members > 1 and not estimator._choices().is_stochastic:
+    if estimator.n_members > 1 and not choices_of(estimator).is_stochastic:
         raise ValueError(
             f"n_members={estimator.n_members}: solver={estimator.solver!r} trains the members one after the"
             " other, which cannot be drawn as one; set n_members=1 or another solver."

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skmlp.estimators.multilayer_perceptron import BaseMultilayerPerceptron
+from skmlp.estimators.problems import problem_of
 from skmlp.fitting.choices import is_cost
 from skmlp.fitting.parameters import is_number
 from skmlp.fitting.problem import Problem
@@ -157,7 +158,7 @@ def check_gradients(
     if is_fitted:
         sizes = twin._fitted_choices().hidden_layer_sizes
         twin.set_params(**twin._fitted_params | {"hidden_layer_sizes": sizes})
-    problem = twin._prepare(X, y, sample_weight, incremental=is_fitted)
+    problem = problem_of(twin, X, y, sample_weight, incremental=is_fitted)
     view = problem.network.layout.view(np.arange(problem.theta.shape[1])[np.newaxis])
     with np.errstate(invalid="ignore"):  # as in training; see Network.output
         slopes = Slopes(problem, problem.theta[0])

@@ -10,8 +10,10 @@ from typing import Any
 
 from sklearn.base import clone
 
+from skmlp.estimators.attributes import publish
 from skmlp.estimators.callbacks import has_callbacks, monitor_of, with_callbacks
 from skmlp.estimators.multilayer_perceptron import BaseMultilayerPerceptron
+from skmlp.estimators.problems import choices_of, problem_of
 from skmlp.fitting.choices import Choices
 from skmlp.fitting.data import Data, Reading
 from skmlp.fitting.monitors import FitMonitor, StackMonitor
@@ -20,7 +22,7 @@ from skmlp.fitting.problem import Problem
 from skmlp.fitting.reports import report
 from skmlp.fitting.solvers import train, train_stack
 from skmlp.fitting.stacks import networks_of, stack_key
-from skmlp.model_selection.samples import TrainingPart, last_network, same_values
+from skmlp.model_selection.samples import TrainingPart, digest, last_network, same_values
 from skmlp.training.result import Monitor, TrainingResult
 from skmlp.training.state import State
 from skmlp.training.stopping import StopReason
@@ -125,7 +127,7 @@ class PreparedFit:
             attributes = fitted_attributes(self.problem, trained)
             if not self.problem.choices.warm_start:
                 attributes.pop("_optimizer_state", None)  # many fits: only the weights are kept of each
-            self.estimator._publish(attributes)
+            publish(self.estimator, attributes)
             self.result.estimator = self.estimator
         except Exception as error:
             self.result.error = error
@@ -156,7 +158,9 @@ def run(requests: Sequence[FitRequest], keep_results: bool = False) -> list[FitR
             enter(request, estimator, part, contexts)
             try:
                 if last_network(estimator) is estimator and KNOWN.issuperset(part.params):
-                    fit = PreparedFit(request, estimator, preparation.problem_of(estimator, part), result)
+                    fit = PreparedFit(
+                        request, estimator, preparation.problem_of(request, estimator, part), result
+                    )
                     stacks.setdefault(key_of(fit), []).append(fit)
                 else:
                     result.estimator = estimator.fit(part.X, part.y, **part.params)
@@ -179,13 +183,18 @@ class Preparation:
         self._readings: dict[Hashable, Reading] = {}
         self._shared: dict[Hashable, list[Data]] = {}
 
-    def problem_of(self, network: BaseMultilayerPerceptron, part: TrainingPart) -> Problem:
+    def problem_of(
+        self, request: FitRequest, network: BaseMultilayerPerceptron, part: TrainingPart
+    ) -> Problem:
         """Return the problem of a network on a training part."""
         params = {"sample_weight": None} | part.params
         validation = tuple(params.pop(name, None) for name in VALIDATION)
-        choices = network._choices()
-        same = id(part), type(network), choices.reading_key
-        problem: Problem = network._prepare(
+        # The clone has a random stream of its own, as in scikit-learn.
+        choices = replace(request.choices or choices_of(network), random_state=network.random_state)
+        read_alike = digest((choices.dtype, choices.class_weight, choices.loss), otherwise=object())
+        same = id(part), type(network), read_alike
+        problem = problem_of(
+            network,
             part.X,
             part.y,
             **params,

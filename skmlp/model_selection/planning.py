@@ -6,7 +6,6 @@ from collections.abc import Hashable, Sequence
 from math import ceil
 from typing import Any
 
-import joblib
 import numpy as np
 
 from skmlp.fitting.choices import Choices
@@ -28,14 +27,6 @@ WEIGHTS_BYTES = 2**30
 
 PREPROCESSED_BYTES = 2**30
 """What preprocessed training parts may fill at a time."""
-
-
-def digest(value: Any, otherwise: Hashable) -> Hashable:
-    """Return what equal values have in common; ``otherwise`` of a value that cannot be looked into."""
-    try:
-        return str(joblib.hash(value))
-    except Exception:  # pickling may raise anything
-        return otherwise
 
 
 def rounds_of(tasks: Sequence[FitRequest]) -> list[list[FitRequest]]:

@@ -22,11 +22,12 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
+from skmlp.estimators.problems import choices_of
 from skmlp.fitting.choices import Choices
 from skmlp.model_selection.jobs import FitRequest, FitResult, run
-from skmlp.model_selection.planning import digest, jobs_of, rounds_of
+from skmlp.model_selection.planning import jobs_of, rounds_of
 from skmlp.model_selection.preprocessing import made_with_preprocessing
-from skmlp.model_selection.samples import TrainingPart, last_network, length
+from skmlp.model_selection.samples import TrainingPart, digest, last_network, length
 from skmlp.network.arrays import Array
 from skmlp.training.stopping import StopReason
 
@@ -200,7 +201,7 @@ class Prefit:
             id(parameters): clone(self.estimator).set_params(**clone(parameters, safe=False))
             for parameters in {id(fit.parameters): fit.parameters for fit in expected}.values()
         }
-        choices = {name: choices_of(estimator) for name, estimator in estimators.items()}
+        choices = {name: choices_if_valid(estimator) for name, estimator in estimators.items()}
         requests = [
             FitRequest(
                 index,
@@ -280,11 +281,11 @@ class Prefit:
             raise InterruptedSearchError
 
 
-def choices_of(estimator: Any) -> Choices | None:
+def choices_if_valid(estimator: Any) -> Choices | None:
     """Return what the parameters of a network choose; None if they are invalid, or there is no network."""
     network = last_network(estimator)
     try:
-        return None if network is None else network._choices()
+        return None if network is None else choices_of(network)
     except (ValueError, TypeError):  # the fit itself will raise
         return None
 

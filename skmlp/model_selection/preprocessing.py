@@ -15,8 +15,8 @@ from sklearn.utils.metadata_routing import get_routing_for_object, process_routi
 from sklearn.utils.parallel import delayed
 
 from skmlp.model_selection.jobs import FitRequest, FitResult
-from skmlp.model_selection.planning import PREPROCESSED_BYTES, digest
-from skmlp.model_selection.samples import TrainingPart, last_network
+from skmlp.model_selection.planning import PREPROCESSED_BYTES
+from skmlp.model_selection.samples import TrainingPart, digest, last_network
 
 
 def made_with_preprocessing(

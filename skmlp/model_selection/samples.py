@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
+import joblib
 import numpy as np
 from sklearn import get_config
 from sklearn.pipeline import Pipeline
@@ -90,3 +92,11 @@ def same_values(a: Any, b: Any) -> bool:
     return a.nnz == b.nnz and all(
         np.array_equal(getattr(a, name), getattr(b, name)) for name in ("indptr", "indices", "data")
     )
+
+
+def digest(value: Any, otherwise: Hashable) -> Hashable:
+    """Return what equal values have in common; ``otherwise`` of a value that cannot be looked into."""
+    try:
+        return str(joblib.hash(value))
+    except Exception:  # pickling may raise anything
+        return otherwise

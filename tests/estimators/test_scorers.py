@@ -7,6 +7,7 @@ from scipy import sparse
 from sklearn.metrics import get_scorer, r2_score, roc_auc_score
 from sklearn.utils.validation import check_is_fitted
 
+from skmlp.estimators.problems import problem_of
 from skmlp.estimators.scorers import Candidates, Cost, as_number, is_of_predictions, takes_weights
 
 from .data import TASKS
@@ -25,7 +26,7 @@ class Training:
     def __init__(self, task, X=None, sample_weight=None, **parameters):
         self.task, self.X = task, task.X if X is None else X
         self.estimator = task.model(**{**SMALL, **parameters})
-        self.problem = self.estimator._prepare(self.X, task.y, sample_weight)
+        self.problem = problem_of(self.estimator, self.X, task.y, sample_weight)
         self.network = self.problem.network
         rng = np.random.RandomState(3)
         self.theta = self.problem.theta + rng.uniform(-0.5, 0.5, size=(3, self.problem.theta.shape[1]))

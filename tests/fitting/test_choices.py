@@ -5,6 +5,7 @@ from dataclasses import fields
 import pytest
 
 from skmlp import MixtureDensityRegressor, MLPClassifier, MLPRegressor
+from skmlp.estimators.problems import choices_of
 from skmlp.fitting.choices import PREDICTING, Choices, NetworkChoices
 from skmlp.network.activations import GELU, LeakyReLU, ReLU, Tanh
 from skmlp.network.hyperparameters import stack_key
@@ -17,7 +18,7 @@ from skmlp.training.solvers import SOLVERS
 
 
 def choices(cls=MLPRegressor, **parameters):
-    return cls(**parameters)._choices()
+    return choices_of(cls(**parameters))
 
 
 def test_names_become_objects():

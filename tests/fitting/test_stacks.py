@@ -9,6 +9,8 @@ from scipy import sparse
 from sklearn.base import clone
 
 from skmlp import MixtureDensityRegressor, MLPClassifier, MLPRegressor
+from skmlp.estimators.attributes import publish
+from skmlp.estimators.problems import choices_of, problem_of
 from skmlp.fitting.monitors import Printer, StackMonitor
 from skmlp.fitting.outcome import fitted_attributes
 from skmlp.fitting.solvers import train_stack
@@ -104,7 +106,7 @@ def problems_of(fits):
 def fit_of(model, X, y, sample_weight=None, **options):
     """Return a fit that is ready to be trained; the model given stays as it is."""
     model = clone(model)
-    return Fit(model, model._prepare(X, y, sample_weight, **options))
+    return Fit(model, problem_of(model, X, y, sample_weight, **options))
 
 
 def train(fits, monitors=None):
@@ -113,7 +115,7 @@ def train(fits, monitors=None):
     assert len({stack_key(problem) for problem in problems}) == 1
     monitor = Monitor() if monitors is None else StackMonitor(monitors, networks_of(problems))
     for (model, problem), result in zip(fits, train_stack(problems, monitor), strict=True):
-        model._publish(fitted_attributes(problem, result))
+        publish(model, fitted_attributes(problem, result))
     return [fit.estimator for fit in fits]
 
 
@@ -594,7 +596,7 @@ def test_each_fit_prints_what_it_prints_alone(options, capsys):
             self.printed = [*getattr(self, "printed", []), capsys.readouterr().out]
             return stops
 
-    recorders = [Recorder(model._choices()) for model in found]
+    recorders = [Recorder(choices_of(model)) for model in found]
     train([fit_of(model, WINE.X, WINE.y) for model in found], recorders)
     for model in found:
         clone(model).set_params(verbose=True).fit(WINE.X, WINE.y)
@@ -627,7 +629,7 @@ def test_a_stack_that_goes_on_equals_one_longer_training(options):
     after = train_stack([second[k].problem for k in picked], Monitor(), [before[k] for k in picked])
     for k, result in zip(picked, after, strict=True):
         model, data = found[k]
-        second[k].estimator._publish(fitted_attributes(second[k].problem, result))
+        publish(second[k].estimator, fitted_attributes(second[k].problem, result))
         assert_same_fit(second[k].estimator, clone(model).fit(*data))
 
 

@@ -14,7 +14,7 @@ from skmlp import MLPClassifier
 from skmlp.fitting.data import Data
 from skmlp.model_selection import jobs
 from skmlp.model_selection.jobs import FitRequest, FitResult, NotTrainedError, run, shared_data
-from skmlp.model_selection.prefit import choices_of
+from skmlp.model_selection.prefit import choices_if_valid
 from skmlp.model_selection.samples import TrainingPart
 from skmlp.network.activations import Tanh
 from skmlp.training.stochastic import StochasticSolver
@@ -37,7 +37,7 @@ def tasks_of(models, parts=None):
     """Return tasks of clones of ``models``."""
     parts = parts or [samples()] * len(models)
     return [
-        FitRequest(i, clone(model), choices_of(model), part)
+        FitRequest(i, clone(model), choices_if_valid(model), part)
         for i, (model, part) in enumerate(zip(models, parts, strict=True))
     ]
 
@@ -295,7 +295,7 @@ def test_fits_go_on_with_those_that_have_come_as_far(stacks):
     tasks = tasks_of(found)
     for task, n_epochs in zip(tasks, (2, 3, 2, 3), strict=True):
         shorter = clone(task.estimator).set_params(max_iter=n_epochs)
-        shorter = FitRequest(0, shorter, choices_of(shorter), task.part)
+        shorter = FitRequest(0, shorter, choices_if_valid(shorter), task.part)
         (outcome,) = run([shorter], keep_results=True)
         task.before = outcome.result.state
     del stacks[:]

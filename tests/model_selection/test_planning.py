@@ -8,20 +8,20 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skmlp.estimators.problems import choices_of, problem_of
 from skmlp.fitting.stacks import stack_key as stack_key_of_problem
 from skmlp.model_selection import planning
 from skmlp.model_selection.jobs import FitRequest
 from skmlp.model_selection.planning import (
     bytes_of,
-    digest,
     jobs_of,
     most_per_stack,
     rounds_of,
     stack_key,
     weights_bytes,
 )
-from skmlp.model_selection.prefit import choices_of
-from skmlp.model_selection.samples import TrainingPart
+from skmlp.model_selection.prefit import choices_if_valid
+from skmlp.model_selection.samples import TrainingPart, digest
 from skmlp.network.losses import Focal, Huber, LogLoss
 from tests.estimators.data import TASKS
 from tests.model_selection.comparisons import DIABETES, SMALL, WINE
@@ -31,7 +31,9 @@ def tasks_of(models, n_parts=1):
     """Return a task for each model and training part, in scikit-learn's order."""
     parts = [TrainingPart(WINE.X, WINE.y, {}, np.arange(97)[part::3]) for part in range(n_parts)]
     pairs = [(model, part) for model in models for part in parts]
-    return [FitRequest(index, model, choices_of(model), part) for index, (model, part) in enumerate(pairs)]
+    return [
+        FitRequest(index, model, choices_if_valid(model), part) for index, (model, part) in enumerate(pairs)
+    ]
 
 
 def alphas(n):
@@ -192,7 +194,7 @@ def test_of_larger_networks_fewer_fill_the_cache(monkeypatch):
     for hidden in ((5,), (50,), (500,)):
         model = WINE.model(**SMALL | {"hidden_layer_sizes": hidden, "batch_size": 10})
         (task,) = tasks_of([model])
-        size = bytes_of(model._choices(), task.part)
+        size = bytes_of(choices_of(model), task.part)
         n_parameters = 13 * hidden[0] + hidden[0] + 3 * hidden[0] + 3
         assert size > 8 * 4 * n_parameters  # parameters, gradient and the two moments of Adam
         most.append(most_per_stack(task)[0])
@@ -207,7 +209,7 @@ def test_of_larger_networks_fewer_fill_the_cache(monkeypatch):
 def test_members_and_dtype_count(solver):
     def size(**parameters):
         model = WINE.model(**SMALL, solver=solver, **parameters)
-        return bytes_of(model._choices(), TrainingPart(WINE.X, WINE.y, {}))
+        return bytes_of(choices_of(model), TrainingPart(WINE.X, WINE.y, {}))
 
     assert size(n_members=3) == 3 * size()
     assert size(dtype="float32") * 2 == size()
@@ -246,7 +248,7 @@ def test_what_is_planned_as_one_stack_can_be_one(name):
     task = TASKS[name]
     model = task.model(**SMALL)
     kinds = [
-        stack_key_of_problem(other._prepare(task.X, task.y, None))
+        stack_key_of_problem(problem_of(other, task.X, task.y, None))
         for other in (model, task.model(**SMALL, alpha=1.0, tol=0.1))
     ]
     assert kinds[0] == kinds[1]

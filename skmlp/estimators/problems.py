@@ -1,0 +1,146 @@
+"""What an estimator is asked to fit: its choices and its data, checked, as a problem."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import fields
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.utils import column_or_1d
+from sklearn.utils.validation import validate_data
+
+from skmlp.estimators.attributes import publish
+from skmlp.estimators.scorers import with_scorers
+from skmlp.fitting.choices import Choices
+from skmlp.fitting.data import Data, Reading
+from skmlp.fitting.parameters import STOCHASTIC_SOLVERS, check_parameters
+from skmlp.fitting.problem import Problem, prepare
+from skmlp.fitting.weights import check_sample_weight, with_class_weight
+from skmlp.network.arrays import Array
+
+if TYPE_CHECKING:
+    from skmlp.estimators.multilayer_perceptron import BaseMultilayerPerceptron
+
+FEATURES = ("n_features_in_", "feature_names_in_")
+"""The fitted attributes that scikit-learn's check of X writes."""
+
+
+@cache
+def default_parameters(cls: type[BaseMultilayerPerceptron]) -> dict[str, Any]:
+    """Return the constructor parameters of a class with their defaults, which are valid."""
+    return {field.name: field.default for field in fields(cls)}
+
+
+def choices_of(estimator: BaseMultilayerPerceptron) -> Choices:
+    """Return what the parameters choose, or raise an error that names what is invalid."""
+    cls, params = type(estimator), estimator._params()
+    defaults = default_parameters(cls)
+    changed = {name: value for name, value in params.items() if value is not defaults.get(name, value)}
+    check_parameters(changed, cls.__name__, cls._parameters)
+    return Choices.of(params, cls._loss_of, cls.__name__)
+
+
+def problem_of(
+    estimator: BaseMultilayerPerceptron,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    *,
+    incremental: bool = False,
+    classes: Any = None,
+    validation: tuple[Any, Any, Any] = (None, None, None),
+    choices: Choices | None = None,
+    reading: Reading | None = None,
+) -> Problem:
+    """Check everything, and return the problem that a solver is given; the estimator stays as it is.
+
+    ``choices`` are those of `choices_of`, if they are known already. ``reading`` is what an estimator of
+    the same class, dtype, loss and class weights has made of the same X, y and weights.
+    """
+    choices = choices or choices_of(estimator)
+    continuing = (incremental or choices.warm_start) and hasattr(estimator, "coefs_")
+    if reading is None:
+        reading = read(estimator, choices, X, y, sample_weight, classes, continuing=continuing)
+    problem = prepare(
+        choices,
+        reading,
+        held_out=read_validation(estimator, choices, reading, *validation),
+        earlier=estimator._earlier(reading.data.X.shape[1]) if continuing else None,
+        incremental=incremental,
+    )
+    return with_scorers(estimator, problem)
+
+
+def read(
+    estimator: BaseMultilayerPerceptron,
+    choices: Choices,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    classes: Any,
+    *,
+    continuing: bool,
+) -> Reading:
+    """Check X, y and the weights, and encode them."""
+    reader = estimator
+    if reset := not (continuing and hasattr(estimator, "n_features_in_")):
+        reader = copy.copy(estimator)  # scikit-learn's check writes to it
+    X, y = validated(reader, choices, X, y, reset=reset)
+    targets = estimator._targets(y, choices.loss, classes, continuing=continuing)
+    encoded = targets.encode(y, X.dtype)
+    if sample_weight is not None:
+        sample_weight = check_sample_weight(sample_weight, X.shape[0], X.dtype)
+    sample_weight = with_class_weight(choices.class_weight, y, sample_weight, X.dtype)
+    features = {name: getattr(reader, name) for name in FEATURES if hasattr(reader, name)}
+    return Reading(Data(X, encoded, sample_weight, y), targets, features)
+
+
+def read_validation(
+    estimator: BaseMultilayerPerceptron,
+    choices: Choices,
+    reading: Reading,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+) -> Data | None:
+    """Check the validation data, and encode them as the training data are."""
+    if X is None and y is None and sample_weight is None:
+        return None
+    if X is None or y is None:
+        raise ValueError("X_val and y_val must be given together: one of them is None.")
+    if not choices.holds_out:
+        raise ValueError(
+            "X_val and y_val are what early_stopping watches, but early_stopping="
+            f"{estimator.early_stopping!r} and solver={estimator.solver!r}: set early_stopping=True with a"
+            f" stochastic solver, one of {STOCHASTIC_SOLVERS}, or leave them out."
+        )
+    reader = copy.copy(estimator)
+    publish(reader, reading.features)
+    X, y = validated(reader, choices, X, y, reset=False)
+    dtype = reading.data.X.dtype
+    if sample_weight is not None:
+        sample_weight = check_sample_weight(sample_weight, X.shape[0], dtype, "sample_weight_val")
+    encoded = reading.targets.encode(y, dtype, "y_val")
+    return Data(X.astype(dtype, copy=False), encoded, sample_weight, y)
+
+
+def validated(
+    estimator: BaseMultilayerPerceptron, choices: Choices, X: Any, y: Any, *, reset: bool
+) -> tuple[Any, Array]:
+    """Return X and y as scikit-learn checks them."""
+    dtype = [np.float64, np.float32] if choices.dtype == "auto" else np.dtype(choices.dtype)
+    X, y = validate_data(
+        estimator,
+        X,
+        y,
+        accept_sparse="csr",
+        dtype=dtype,
+        order="C",
+        multi_output=True,
+        y_numeric=estimator._y_numeric,
+        reset=reset,
+    )
+    y = y.toarray() if hasattr(y, "toarray") else y
+    return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
