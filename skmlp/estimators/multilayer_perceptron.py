@@ -19,7 +19,7 @@ from skmlp.estimators.callbacks import CallbackSupportMixin, monitor_of, with_ca
 from skmlp.estimators.problems import default_parameters, problem_of
 from skmlp.fitting.choices import NetworkChoices, Params
 from skmlp.fitting.outcome import fitted_attributes
-from skmlp.fitting.parameters import PARAMETERS, STOCHASTIC_SOLVERS, Parameter
+from skmlp.fitting.parameters import PARAMETERS, STOCHASTIC_SOLVERS, Parameter, plain
 from skmlp.fitting.problem import Earlier, Problem
 from skmlp.fitting.publishing import FittedNetwork, attribute_names, of_member
 from skmlp.fitting.reports import report
@@ -150,7 +150,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _params(self) -> dict[str, Any]:
         """Return the constructor parameters."""
-        return {name: getattr(self, name) for name in default_parameters(type(self))}
+        return {name: plain(getattr(self, name)) for name in default_parameters(type(self))}
 
     def _earlier(self, n_inputs: int) -> Earlier:
         """Return what the last fit left behind."""

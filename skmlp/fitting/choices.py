@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 
 from skmlp.fitting.combinations import check_combinations, check_hidden_layers
-from skmlp.fitting.parameters import PARAMETERS, hidden_sizes
+from skmlp.fitting.parameters import PARAMETERS, entries, hidden_sizes
 from skmlp.network.activations import ACTIVATIONS, Activation
 from skmlp.network.hyperparameters import per_network
 from skmlp.network.initializers import INITIALIZERS, Initializer
@@ -61,18 +61,19 @@ class NetworkChoices:
     def of(cls, params: Params, loss: Loss) -> NetworkChoices:
         """Return what ``params`` choose."""
         sizes = hidden_sizes(params["hidden_layer_sizes"]) or []
-        activation, normalization = params["activation"], params["normalization"]
-        several = isinstance(activation, (list, tuple, np.ndarray))
-        rates = params["dropout"]
-        rates = tuple(map(float, rates)) if np.ndim(rates) else (float(rates),) * len(sizes)
-        names = list(activation) or ["identity"] if several else [activation] * max(1, len(sizes))
+        normalization, rates = params["normalization"], entries(params["dropout"])
+        names = entries(params["activation"])
+        if names is None:
+            names = [params["activation"]] * max(1, len(sizes))
+        if rates is None:
+            rates = [params["dropout"]] * len(sizes)
         return cls(
             hidden_layer_sizes=tuple(sizes),
-            activations=tuple(choice_of(f, ACTIVATIONS) for f in names),
+            activations=tuple(choice_of(f, ACTIVATIONS) for f in names or ["identity"]),
             initializer=choice_of(params["initializer"], INITIALIZERS),
             normalization=None if normalization is None else choice_of(normalization, NORMALIZATIONS),
             loss=loss,
-            dropout=rates,
+            dropout=tuple(map(float, rates)),
         )
 
     def network(self, n_inputs: int, n_outputs: int) -> Network:
@@ -161,7 +162,7 @@ class Choices:
             The class whose parameters they are, for messages.
         """
         check_hidden_layers(params)
-        cost, size = params.get("loss"), params["batch_size"]
+        cost, size, dtype = params.get("loss"), params["batch_size"], params["dtype"]
         # Most fields are the parameters of their names; some estimators have no such parameter.
         same: dict[str, Any] = {field.name: params.get(field.name) for field in fields(cls)}
         choices = cls(
@@ -173,6 +174,7 @@ class Choices:
                 "schedule": schedule_of(params),
                 "cost": cost if is_cost(cost) else None,
                 "batch_size": None if isinstance(size, str) else int(size),
+                "dtype": dtype if isinstance(dtype, str) else np.dtype(dtype).name,
             }
         )
         check_combinations(choices, owner)
@@ -199,6 +201,9 @@ class Choices:
         Prediction follows these, not what parameters are set or changed to afterwards.
         """
         kept = {name: value for name, value in self.params.items() if name in PREDICTING}
+        for name in ("activation", "dropout"):
+            of_layers = entries(kept[name])
+            kept[name] = kept[name] if of_layers is None else of_layers
         if self.cost is not None:
             kept["loss"] = self.loss.name  # a function may not be picklable; it predicts nothing
         return copy.deepcopy(kept)

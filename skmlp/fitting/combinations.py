@@ -6,9 +6,7 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from skmlp.fitting.parameters import STOCHASTIC_SOLVERS, hidden_sizes
+from skmlp.fitting.parameters import STOCHASTIC_SOLVERS, entries, hidden_sizes
 from skmlp.network.losses import SquaredError
 from skmlp.network.mixture_density import MixtureDensity
 from skmlp.network.normalizations import BatchNormalization
@@ -24,13 +22,14 @@ def check_hidden_layers(params: Mapping[str, Any]) -> None:
     n_hidden = len(hidden_sizes(sizes) or [])
     for name in ("activation", "dropout"):
         value = params[name]
-        if isinstance(value, (list, tuple, np.ndarray)) and len(value) != n_hidden:
+        of_layers = entries(value)
+        if of_layers is not None and len(of_layers) != n_hidden:
             raise ValueError(
-                f"{name}={value!r} has {len(value)} entries, hidden_layer_sizes={sizes!r} has {n_hidden}:"
-                " give one for each hidden layer, or one value for all."
+                f"{name}={value!r} has {len(of_layers)} entries, hidden_layer_sizes={sizes!r} has"
+                f" {n_hidden}: give one for each hidden layer, or one value for all."
             )
     is_on = {
-        "dropout": np.any(np.asarray(params["dropout"]) > 0),
+        "dropout": any(rate > 0 for rate in entries(params["dropout"]) or [params["dropout"]]),
         "normalization": params["normalization"] is not None,
     }
     for name, on in is_on.items():

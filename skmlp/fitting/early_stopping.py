@@ -11,6 +11,7 @@ import numpy as np
 from skmlp.fitting.data import Data
 from skmlp.fitting.targets import Targets
 from skmlp.network.arrays import Array
+from skmlp.network.losses import Loss
 from skmlp.network.network import Network
 
 Score: TypeAlias = Callable[[Array, Array, float], float]
@@ -43,7 +44,7 @@ class Validation:
 
     def of_scores(self, z: Array, theta: Array) -> tuple[Array, Array]:
         """Return the same from the raw scores (k, n, q) that are known already."""
-        losses = self._losses(z)
+        losses = mean_losses(self.targets.loss, z, self.data)
         scores = np.full(len(theta), np.nan)
         for k, z_k in enumerate(z):
             if np.isfinite(z_k).all():
@@ -55,12 +56,14 @@ class Validation:
             return self.targets.score(z, self.data.y, self.data.sample_weight)
         return self.score(theta, z, loss)
 
-    def _losses(self, z: Array) -> Array:
-        y, weights, loss = self.data.y, self.data.sample_weight, self.targets.loss
-        losses = loss.value(z, np.broadcast_to(y, (len(z), *y.shape))).sum(axis=-1)
-        weights = None if weights is None else np.broadcast_to(weights, losses.shape)
-        means = np.average(losses, axis=-1, weights=weights)
-        return np.asarray(means / loss.reported_divisor(y.shape[-1]))
+
+def mean_losses(loss: Loss, z: Array, data: Data) -> Array:
+    """Return the mean loss of each network (K,) from its raw scores ``z`` (K, n, q) for the data."""
+    y, weights = data.y, data.sample_weight
+    losses = loss.value(z, np.broadcast_to(y, (len(z), *y.shape))).sum(axis=-1)
+    weights = None if weights is None else np.broadcast_to(weights, losses.shape)
+    means = np.average(losses, axis=-1, weights=weights)
+    return np.asarray(means / loss.reported_divisor(y.shape[-1]))
 
 
 def minus_loss(theta: Array, z: Array, loss: float) -> float:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from sklearn import get_config
 from sklearn.metrics import get_scorer_names
 
 from skmlp.network.activations import ACTIVATIONS, Activation
@@ -67,26 +70,51 @@ def is_integer(value: Any, low: int) -> bool:
 
 def is_number(value: Any, low: float, high: float = np.inf, *, low_open: bool = False) -> bool:
     """Return whether ``value`` is a finite number in [low, high], or above low if ``low_open``."""
-    if not isinstance(value, Real) or is_boolean(value) or not np.isfinite(float(value)):
+    if not isinstance(value, Real) or is_boolean(value):
         return False
-    number = float(value)
-    return low <= number <= high and not (low_open and number == low)
+    try:
+        number = float(value)
+    except OverflowError:  # an int may be larger than any float
+        return False
+    return np.isfinite(number) and low <= number <= high and not (low_open and number == low)
+
+
+def entries(value: Any) -> list[Any] | None:
+    """Return the entries of a sequence; None of a single value, and of what has no order.
+
+    An iterator can be read only once: like sets, dicts and bytes, it is no sequence.
+    """
+    refused = isinstance(value, (str, bytes, bytearray, AbstractSet, Mapping))
+    if refused or not isinstance(value, Collection) or getattr(value, "ndim", 1) != 1:
+        return None
+    return list(value)
 
 
 def hidden_sizes(value: Any) -> list[int] | None:
     """Return ``hidden_layer_sizes`` as a list, or None if it is not one or more widths."""
-    sizes = [value] if isinstance(value, Integral) else value
-    if isinstance(sizes, str) or not isinstance(sizes, Iterable):
-        return None
-    sizes = list(sizes)
-    return [int(size) for size in sizes] if all(is_integer(s, 1) for s in sizes) else None
+    sizes = [value] if isinstance(value, Integral) else entries(value)
+    return None if sizes is None or not all(is_integer(s, 1) for s in sizes) else [int(s) for s in sizes]
+
+
+def plain(value: Any) -> Any:
+    """Return a parameter with Python's numbers in place of numpy's, which print differently."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return type(value)(map(plain, value)) if type(value) in (list, tuple) else value
+
+
+def is_dtype(value: Any) -> bool:
+    """Return whether ``value`` chooses a precision: 'auto', or float32 or float64 by name or type."""
+    if isinstance(value, str):
+        return value in ("auto", "float32", "float64")
+    return isinstance(value, (type, np.dtype)) and value in (np.float32, np.float64)
 
 
 def is_random_state(value: Any) -> bool:
     """Return whether scikit-learn's ``check_random_state`` takes ``value``."""
     return (
         value is None
-        or is_integer(value, 0)
+        or (is_integer(value, 0) and value < 2**32)
         or isinstance(value, np.random.RandomState)
         or value is np.random
     )
@@ -117,10 +145,9 @@ def with_bullets(meaning: str, table: Mapping[str, Any]) -> str:
 
 
 def per_layer(value: Any, accepts: Callable[[Any], bool]) -> bool:
-    """Return whether ``value`` is accepted, or is a list, tuple or array of accepted values."""
-    return accepts(value) or (
-        isinstance(value, (list, tuple, np.ndarray)) and all(accepts(v) for v in value)
-    )
+    """Return whether ``value`` is accepted, or is a sequence of accepted values."""
+    of_layers = entries(value)
+    return accepts(value) if of_layers is None else all(accepts(v) for v in of_layers)
 
 
 def is_cost_of_predictions(value: Any) -> bool:
@@ -134,7 +161,7 @@ _ACTIVATION_WORDS, _is_activation = named_or(ACTIVATIONS, Activation)
 
 PARAMETERS: dict[str, Parameter] = {
     "hidden_layer_sizes": Parameter(
-        "int >= 1, or array-like of int",
+        "int >= 1, or a list of int",
         lambda value: hidden_sizes(value) is not None,
         "The number of units of each hidden layer. Empty: no hidden layer, a linear model.",
     ),
@@ -269,8 +296,8 @@ PARAMETERS: dict[str, Parameter] = {
         """,
     ),
     "scoring": Parameter(
-        "str, callable or None",
-        lambda value: value is None or isinstance(value, str) or callable(value),
+        "'loss', the name of a scorer (sklearn.metrics.get_scorer_names), callable or None",
+        lambda value: value is None or value == "loss" or is_cost_of_predictions(value),
         """
         What ``early_stopping`` watches: 'loss', the name of a scorer, a callable
         ``scorer(estimator, X, y)``, or None for accuracy (classifier) or R2 (regressor).
@@ -442,7 +469,8 @@ PARAMETERS: dict[str, Parameter] = {
         predicts=True,
     ),
     "dtype": Parameter(
-        *one_of(("auto", "float32", "float64")),
+        "{'auto', 'float32', 'float64'}, or the numpy type",
+        is_dtype,
         """
         The precision of all computation. 'auto' is that of X, as in scikit-learn; 'float32' takes
         half the time and half the memory, and is precise enough for almost all uses.
@@ -473,12 +501,29 @@ CLASSIFIER_PARAMETERS = PARAMETERS | {"loss": CLASSIFICATION_LOSS}
 
 def check_parameters(params: Mapping[str, Any], owner: str, parameters: Mapping[str, Parameter]) -> None:
     """Raise an error that names the parameter, its value and what it accepts, if one is invalid."""
+    if get_config()["skip_parameter_validation"]:
+        return
     for name, value in params.items():
         parameter = parameters.get(name)
         if parameter is not None and not parameter.accepts(value):
-            hint = ""
-            if name == "hidden_layer_sizes":
-                hint = " hidden_layer_sizes must be > 0; write other parameters by keyword."
             raise InvalidParameterError(
-                f"The {name!r} parameter of {owner} must be {parameter.type}. Got {value!r} instead.{hint}"
+                f"The {name!r} parameter of {owner} must be {parameter.type}. Got {value!r} instead."
+                f"{hint(name, value, owner)}"
             )
+
+
+def hint(name: str, value: Any, owner: str) -> str:
+    """Return what was probably meant by a value that is not accepted."""
+    if "list" in PARAMETERS[name].type and isinstance(value, (Iterator, AbstractSet, Mapping)):
+        return " Make it a list: sets and dicts have no order of layers, an iterator can be read only once."
+    if name != "hidden_layer_sizes":
+        return ""
+    if isinstance(value, str) and value in LOSSES:
+        return (
+            " scikit-learn's MLPRegressor has the loss as its first parameter. By keyword both are clear:"
+            f" {owner}(loss={value!r}, hidden_layer_sizes=(100,))."
+        )
+    sizes = [value] if is_integer(value, -sys.maxsize) else entries(value)
+    if sizes and all(is_integer(size, -sys.maxsize) for size in sizes):
+        return " hidden_layer_sizes must be > 0."
+    return ""

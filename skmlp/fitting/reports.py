@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skmlp.fitting.choices import Choices
+from skmlp.fitting.divergence import ABSURD, Verdict, judge
 from skmlp.fitting.problem import Problem
 from skmlp.training.optimizers import Optimizer
 from skmlp.training.result import TrainingResult
@@ -17,8 +18,14 @@ from skmlp.training.stopping import StopReason
 def report(problem: Problem, result: TrainingResult, *, time_is_up: bool) -> None:
     """Raise or warn where a reason of stop asks for it."""
     choices, reasons = problem.choices, set(result.reasons)
-    if StopReason.DIVERGED in reasons:
-        report_divergence(choices, result)
+    verdict = judge(problem, result)
+    if StopReason.DIVERGED in reasons or verdict.diverged.any():
+        report_divergence(choices, result, verdict)
+    elif verdict.absurd.any():
+        warn_of_convergence(
+            f"The final loss is more than {ABSURD:.0f} times that of a constant prediction: the network has"
+            f" learned nothing of use yet. {way_out_of_divergence(choices)}"
+        )
     n_iter = max(map(len, result.loss_curves))
     if StopReason.INTERRUPTED in reasons:
         which = "best" if any(result.score_curves) else "latest"
@@ -63,21 +70,40 @@ def of_members(choices: Choices, result: TrainingResult) -> str:
     return f" ({n_trained} of {choices.n_members} members)"
 
 
-def report_divergence(choices: Choices, result: TrainingResult) -> None:
+def report_divergence(choices: Choices, result: TrainingResult, verdict: Verdict) -> None:
     """Raise an error if networks are lost; warn if they have weights from before."""
-    diverged = [k for k, reason in enumerate(result.reasons) if reason is StopReason.DIVERGED]
+    if choices.cost is not None:
+        raise ValueError(
+            f"loss={choices.cost!r} was not a finite number for any network: make it one for finite"
+            " predictions, or choose another loss."
+        )
+    stopped = np.array([reason is StopReason.DIVERGED for reason in result.reasons])
+    diverged = np.flatnonzero(stopped | verdict.diverged)
     of = "" if choices.n_members == 1 else f" of {len(diverged)} of {choices.n_members} members"
     n_iter = max(1, *(len(result.loss_curves[k]) for k in diverged))
     words = (
-        f"training{of} diverged in iteration {n_iter} with solver={choices.params['solver']!r},"
-        f" learning_rate_init={choices.learning_rate_init!r}. Scale X (standardize=True, or a"
-        " StandardScaler) or lower learning_rate_init."
+        f"training{of} diverged in iteration {n_iter} with solver={choices.params['solver']!r}."
+        f" {way_out_of_divergence(choices)}"
     )
     # With validation there are weights from before; scikit-learn keeps them too.
-    kept = [any(np.isfinite(score) for score in result.score_curves[k]) for k in diverged]
-    if not all(kept):
+    has_earlier = np.array([np.isfinite(scores).any() for scores in result.score_curves])
+    if (verdict.diverged | (stopped & ~has_earlier)).any():
         raise ValueError(
             "Solver produced non-finite parameter weights. The input data may contain large"
             f" values and need to be preprocessed: {words}"
         )
     warn_of_convergence(f"The best weights are kept, but {words}")
+
+
+def way_out_of_divergence(choices: Choices) -> str:
+    """Return what can be changed so that training does not diverge: only what there is to change."""
+    ways = []
+    if not choices.standardize:
+        ways.append("scale X and y (standardize=True, or a StandardScaler)")
+    if choices.is_stochastic:
+        ways.append(f"lower learning_rate_init={choices.learning_rate_init!r}")
+        if choices.max_grad_norm is None:
+            ways.append("set max_grad_norm=1")
+    ways.append("look for extreme values in X, y and sample_weight")
+    words = ", or ".join(ways)
+    return words[0].upper() + words[1:] + "."

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+import sklearn
 import sklearn.neural_network
 from sklearn.base import clone
 
@@ -29,18 +30,32 @@ TASK = TASKS["regression"]
 SMALL = {"hidden_layer_sizes": (5,), "max_iter": 3}
 
 WRONG = {
-    "hidden_layer_sizes": [0, -1, (3, 0), (3, -2), 2.5, (2.5,), "ten", None, (3, "4"), True, ((3,), 4)],
-    "activation": ["gelu?", "", None, 1, np.tanh, ["relu?"], ["relu", None], [["relu"]]],
+    "hidden_layer_sizes": [
+        *[0, -1, (3, 0), (3, -2), 2.5, (2.5,), "ten", None, (3, "4"), True, ((3,), 4), np.array([[3, 2]])],
+        *[map(int, "32"), {3, 2}, {3: 2}, b"ab", bytearray(b"ab"), np.array(3)],
+    ],
+    "activation": [
+        "gelu?",
+        "",
+        None,
+        1,
+        np.tanh,
+        ["relu?"],
+        ["relu", None],
+        [["relu"]],
+        iter(["relu"]),
+        {"relu"},
+    ],
     "loss": ["absolute", None, 0],
     "solver": ["newton", "Adam", None, 0],
-    "alpha": [-1e-9, np.nan, np.inf, "0.1", None, [0.1], True],
+    "alpha": [-1e-9, np.nan, np.inf, "0.1", None, [0.1], True, 10**400],
     "batch_size": [0, -3, 2.0, "all", None, True, np.nan],
     "learning_rate": ["linearly", None, 0.1],
     "learning_rate_init": [0, -0.1, np.nan, np.inf, "0.1", None],
     "power_t": [-0.5, np.nan, np.inf, "0.5", None],
     "max_iter": [0, -1, 2.0, np.inf, "10", None, True],
     "shuffle": [None, "yes", 0, 1.0],
-    "random_state": [-1, 0.5, "seed", (1, 2), np.random.default_rng(0)],
+    "random_state": [-1, 2**32, 0.5, "seed", (1, 2), np.random.default_rng(0)],
     "tol": [-1e-9, np.nan, np.inf, "0", None],
     "verbose": [-1, 0.5, "yes", None],
     "warm_start": [None, "yes", 1],
@@ -53,16 +68,16 @@ WRONG = {
     "epsilon": [0, -1e-8, np.nan, np.inf, "0", None],
     "n_iter_no_change": [0, -1, 2.5, np.nan, "10", None, True],
     "max_fun": [0, -1, 2.0, np.inf, "10", None],
-    "dtype": ["float16", "int", None, np.float32, np.dtype("float64")],
+    "dtype": ["float16", "int", None, np.float16, np.dtype("int"), int, 4],
     "weight_decay": [-1e-9, np.nan, np.inf, "0.1", None, True],
     "warmup": [-0.1, 1, 1.5, np.nan, "0.1", None],
     "max_grad_norm": [0, -1, np.nan, np.inf, "1", True],
     "initializer": ["he", None, 0],
-    "dropout": [-0.1, 1, np.nan, "0.5", None, [1.0], [0.5, None]],
+    "dropout": [-0.1, 1, np.nan, "0.5", None, [1.0], [0.5, None], iter([0.5]), {0.5}, {0.5: 1}],
     "normalization": ["instance", 0, True],
     "standardize": [None, "yes", 1],
     "class_weight": ["even", 1, 0.5],
-    "scoring": [1, 0.5, ["accuracy"]],
+    "scoring": [1, 0.5, ["accuracy"], "bogus"],
     "n_members": [0, -1, 2.0, "3", None, True],
     "max_time": [0, -1, np.nan, np.inf, "1", True],
     "quantile": [0, 1, -0.1, 1.5, np.nan, "0.5", True],
@@ -75,8 +90,25 @@ WRONG = {
 """Wrong types, and values just outside of the range."""
 
 RIGHT = {
-    "hidden_layer_sizes": [3, (3,), [3, 2], np.array([3, 2]), (), [], np.int64(3)],
-    "activation": [*ACTIVATIONS, LeakyReLU(slope=0.1), ["relu"], ("tanh",), np.array(["elu"])],
+    "hidden_layer_sizes": [
+        3,
+        (3,),
+        [3, 2],
+        np.array([3, 2]),
+        (),
+        [],
+        np.int64(3),
+        range(2, 4),
+        {0: 3}.values(),
+    ],
+    "activation": [
+        *ACTIVATIONS,
+        LeakyReLU(slope=0.1),
+        ["relu"],
+        ("tanh",),
+        np.array(["elu"]),
+        {0: "relu"}.values(),
+    ],
     "loss": ["squared_error", "absolute_error", "huber", Huber(delta=2.0)],
     "solver": ["lbfgs", "sgd", "adam", "nadam", "rmsprop", RMSprop(rho=0.99)],
     "alpha": [0, 1, 0.5, np.float32(0.5)],
@@ -86,7 +118,7 @@ RIGHT = {
     "power_t": [0, 1],
     "max_iter": [1, np.int64(2)],
     "shuffle": [True, False, np.False_],
-    "random_state": [None, 0, np.int64(3), np.random.RandomState(0), np.random],
+    "random_state": [None, 0, 2**32 - 1, np.int64(3), np.random.RandomState(0), np.random],
     "tol": [0, 1],
     "verbose": [False, 0],
     "warm_start": [True, False, np.True_],
@@ -99,16 +131,16 @@ RIGHT = {
     "epsilon": [1e-12, 1],
     "n_iter_no_change": [1, np.inf, float("inf")],
     "max_fun": [1, 10],
-    "dtype": ["auto", "float32", "float64"],
+    "dtype": ["auto", "float32", "float64", np.float32, np.dtype("float64")],
     "weight_decay": [0, 0.1, np.float32(0.5)],
     "warmup": [0, 0.5, 0.999],
     "max_grad_norm": [None, 1e-9, 1, np.float32(0.5)],
     "initializer": [*INITIALIZERS, TruncatedNormal(scale=0.1)],
-    "dropout": [0, 0.999, [0.5], (0,), np.array([0.5])],
+    "dropout": [0, 0.999, [0.5], (0,), np.array([0.5]), {0: 0.5}.values()],
     "normalization": [None, "batch", "layer", BatchNormalization(momentum=0.5)],
     "standardize": [True, False, np.True_],
     "class_weight": [None, "balanced", {0: 2.0}, {0: 1, 1: 2, 2: 3}],
-    "scoring": [None, "loss", "r2", "anything", np.mean],
+    "scoring": [None, "loss", "r2", np.mean],
     "n_members": [1, 2, np.int64(2)],
     "max_time": [None, 100, np.float32(100)],
     "quantile": [0.1, np.float32(0.5)],
@@ -165,6 +197,46 @@ def test_wrong_values_are_refused_by_name(name, value):
         assert not hasattr(model, "partial_fit")
     else:
         assert_refused(model.partial_fit, name, value)
+
+
+def test_numbers_of_numpy_are_shown_as_those_of_python():
+    with pytest.raises(ValueError, match=r"Got \(3, 0\) instead. hidden_layer_sizes must be > 0"):
+        MLPRegressor((3, np.int64(0))).fit(TASK.X, TASK.y)
+    with pytest.raises(ValueError, match=r"dropout=\[0.5, 0.5\] has 2 entries, hidden_layer_sizes=3 has 1"):
+        MLPRegressor(np.int64(3), dropout=[np.float32(0.5), 0.5]).fit(TASK.X, TASK.y)
+
+
+@pytest.mark.parametrize("value", [iter([3]), {3}, {3: 1}])
+def test_what_has_no_order_of_layers_is_refused_with_the_way_out(value):
+    with pytest.raises(ValueError, match="Make it a list: sets and dicts have no order"):
+        MLPRegressor(value).fit(TASK.X, TASK.y)
+
+
+def test_a_loss_in_the_place_of_the_sizes_gets_an_error_that_says_how_to_write_both():
+    """The first parameter of scikit-learn's MLPRegressor is the loss."""
+    for model in (MLPRegressor("poisson"), MLPRegressor("squared_error", (50,))):
+        written = rf"MLPRegressor\(loss={model.hidden_layer_sizes!r}, hidden_layer_sizes="
+        with pytest.raises(ValueError, match=written):
+            model.fit(TASK.X, TASK.y)
+
+
+def test_the_precision_may_be_said_as_a_type():
+    for dtype in (np.float32, np.dtype("float32"), "float32"):
+        model = fitted({"dtype": dtype})
+        assert model.coefs_[0].dtype == np.float32
+
+
+def test_numbers_of_numpy_give_the_same_weights():
+    numbers = {"alpha": 0.5, "validation_fraction": 0.25, "batch_size": 20, "early_stopping": True}
+    of_numpy = {name: np.asarray(value)[()] for name, value in numbers.items()}
+    of_numpy["validation_fraction"] = np.float32(0.25)
+    for one, other in zip(fitted(numbers).coefs_, fitted(of_numpy).coefs_, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_checks_can_be_skipped_as_those_of_scikit_learn():
+    with sklearn.config_context(skip_parameter_validation=True):
+        MLPRegressor(**SMALL, tol=-1).fit(TASK.X, TASK.y)
 
 
 @pytest.mark.parametrize(

@@ -330,13 +330,14 @@ def test_predictions_are_complete_or_none(monkeypatch):
 # A real signal
 
 SCRIPT = """
-import sys, warnings, joblib, numpy as np
+import signal, sys, warnings, joblib, numpy as np
 from pathlib import Path
 from sklearn.datasets import load_iris
 from skmlp import MLPClassifier
 from skmlp.model_selection import GridSearchCV
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
     warnings.simplefilter("ignore")
     model = MLPClassifier((3,), tol=0, n_iter_no_change=10**6, random_state=0, verbose=True)
     # Some fits are over at once, others last until the signal comes.
