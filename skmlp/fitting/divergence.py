@@ -37,6 +37,7 @@ class Verdict:
     absurd: Array
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def judge(problem: Problem, result: TrainingResult) -> Verdict:
     """Return what the final losses say of the networks of a fit."""
     is_lost: Array = np.logical_not(np.isfinite(result.theta).all(axis=1))
@@ -68,9 +69,8 @@ def exploded(problem: Problem, result: TrainingResult) -> Array:
 def losses_at(problem: Problem, theta: Array, rows: Array) -> Array:
     """Return the mean losses of networks with parameters ``theta`` (K, P), shape (K,)."""
     network, data = problem.network, problem.data.rows(rows)
-    with np.errstate(over="ignore", invalid="ignore"):
-        z = network.output(network.layout.view(theta).layers, data.X)
-        return mean_losses(problem.objective.loss, z, data)
+    z = network.output(network.layout.view(theta).layers, data.X)
+    return mean_losses(problem.objective.loss, z, data)
 
 
 def loss_of_constant(problem: Problem, rows: Array) -> float:
