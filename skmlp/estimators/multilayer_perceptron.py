@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
@@ -10,6 +11,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -161,6 +163,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             scalers=self._scalers(),
             n_seen=getattr(self, "t_", 0),
             optimizer_state=getattr(self, "_optimizer_state", None),
+            optimizer_state_is_lost=getattr(self, "_optimizer_state", {}) is None,
             curves=curves,
         )
 
@@ -226,9 +229,9 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _member(self, k: int, names: set[str]) -> Self:
         member = copy.copy(self)
-        for name in ("_members", "_optimizer_state"):
-            if hasattr(member, name):
-                delattr(member, name)
+        del member._members
+        if hasattr(member, "_optimizer_state"):
+            member._optimizer_state = None  # that of all members
         of_network = {name: of_member(getattr(self, name), k) for name in names}
         for name, value in ({"n_members": 1} | self._members[k] | of_network).items():
             setattr(member, name, value)
@@ -239,16 +242,26 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         state = super().__getstate__() | {"_skmlp_version": skmlp.__version__}
         remembered = state.get("_optimizer_state")
         if remembered is not None and not (self.warm_start or remembered["incremental"]):
-            del state["_optimizer_state"]
+            state["_optimizer_state"] = None
         return state
 
     def __setstate__(self, state: Any) -> None:
         """Take what a pickle holds, or refuse what was pickled before versions were stored."""
-        attributes = dict(state)
-        if attributes.pop("_skmlp_version", None) is None:
+        attributes, name = dict(state), type(self).__name__
+        version = attributes.pop("_skmlp_version", None)
+        if version is None:
             raise ValueError(
-                f"This {type(self).__name__} was pickled by a version of skmlp before {skmlp.__version__}"
+                f"This {name} was pickled by a version of skmlp before {skmlp.__version__}"
                 " whose fitted attributes were others: fit it again with this version."
+            )
+        if version != skmlp.__version__:
+            warnings.warn(
+                InconsistentVersionWarning(
+                    estimator_name=name,
+                    current_sklearn_version=f"skmlp {skmlp.__version__}",
+                    original_sklearn_version=f"skmlp {version}",
+                ),
+                stacklevel=2,
             )
         super().__setstate__(attributes)
 

@@ -87,7 +87,10 @@ def read(
     reader = estimator
     if reset := not (continuing and hasattr(estimator, "n_features_in_")):
         reader = copy.copy(estimator)  # scikit-learn's check writes to it
-    X, y = validated(reader, choices, X, y, reset=reset)
+    dtype: Any = [np.float64, np.float32] if choices.dtype == "auto" else np.dtype(choices.dtype)
+    if continuing and choices.dtype == "auto":
+        dtype = np.result_type(np.float32, *map(np.asarray, estimator.coefs_))  # weights keep theirs
+    X, y = validated(reader, X, y, dtype=dtype, reset=reset)
     targets = estimator._targets(y, choices.loss, classes, continuing=continuing)
     encoded = targets.encode(y, X.dtype)
     if sample_weight is not None:
@@ -118,19 +121,18 @@ def read_validation(
         )
     reader = copy.copy(estimator)
     publish(reader, reading.features)
-    X, y = validated(reader, choices, X, y, reset=False)
     dtype = reading.data.X.dtype
+    X, y = validated(reader, X, y, dtype=dtype, reset=False)
     if sample_weight is not None:
         sample_weight = check_sample_weight(sample_weight, X.shape[0], dtype, "sample_weight_val")
     encoded = reading.targets.encode(y, dtype, "y_val")
-    return Data(X.astype(dtype, copy=False), encoded, sample_weight, y)
+    return Data(X, encoded, sample_weight, y)
 
 
 def validated(
-    estimator: BaseMultilayerPerceptron, choices: Choices, X: Any, y: Any, *, reset: bool
+    estimator: BaseMultilayerPerceptron, X: Any, y: Any, *, dtype: Any, reset: bool
 ) -> tuple[Any, Array]:
     """Return X and y as scikit-learn checks them."""
-    dtype = [np.float64, np.float32] if choices.dtype == "auto" else np.dtype(choices.dtype)
     X, y = validate_data(
         estimator,
         X,

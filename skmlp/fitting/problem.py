@@ -35,6 +35,8 @@ class Earlier:
         Training samples seen.
     optimizer_state : dict, or None
         See `skmlp.fitting.resuming`.
+    optimizer_state_is_lost : bool
+        There was one, but the estimator is a pickle, a copy or a member that does not have it.
     curves : list of dict
         The attributes that describe the course of training, of each network.
     """
@@ -44,6 +46,7 @@ class Earlier:
     scalers: Scalers
     n_seen: int
     optimizer_state: dict[str, Any] | None
+    optimizer_state_is_lost: bool
     curves: list[dict[str, Any]]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,14 @@ def resume(problem: Problem, state: State) -> int:
         return 0
     state.samples_seen[:] = earlier.n_seen
     before = earlier.optimizer_state
+    if earlier.optimizer_state_is_lost:
+        warnings.warn(
+            "Training continues from the weights alone: what the optimizer remembers (moments, steps, the"
+            " learning rate, the order of the samples) was left out when this estimator was pickled, copied"
+            " or taken from members_. To keep it, set warm_start=True before the first fit, or train by"
+            " partial_fit.",
+            stacklevel=2,
+        )
     if before is None or before["solver"] != solver_name(problem):
         return 0
     if before["moments"].shape != state.moments.shape:  # units were pruned or added by hand

@@ -6,6 +6,7 @@ import pickle
 import joblib
 import numpy as np
 import pytest
+from sklearn.exceptions import InconsistentVersionWarning
 
 import skmlp
 from skmlp import MLPClassifier, MLPRegressor
@@ -146,3 +147,50 @@ def test_a_pickle_without_a_version_is_refused_by_name():
     assert state.pop("_skmlp_version") == skmlp.__version__
     with pytest.raises(ValueError, match=r"This MLPClassifier was pickled .* fit it again"):
         MLPClassifier().__setstate__(state)
+
+
+def test_a_pickle_of_another_version_gets_scikit_learns_warning(monkeypatch):
+    model = WINE.model(**SMALL).fit(WINE.X, WINE.y)
+    monkeypatch.setattr(skmlp, "__version__", "0.0.9")
+    pickled = pickle.dumps(model)
+    monkeypatch.undo()
+    with pytest.warns(InconsistentVersionWarning, match=r"MLPClassifier from version skmlp 0\.0\.9"):
+        pickle.loads(pickled)
+
+
+def warns_of_what_was_left_out():
+    return pytest.warns(UserWarning, match="continues from the weights alone.*set warm_start=True")
+
+
+@ways
+def test_training_that_finds_no_optimizer_state_warns(way, tmp_path):
+    model = way(DIABETES.model(**SMALL).fit(DIABETES.X, DIABETES.y), tmp_path)
+    with warns_of_what_was_left_out():
+        copy.deepcopy(model).set_params(warm_start=True).fit(DIABETES.X, DIABETES.y)
+    with warns_of_what_was_left_out():
+        model.partial_fit(DIABETES.X, DIABETES.y)
+    model.partial_fit(DIABETES.X, DIABETES.y)  # now there is one
+
+
+def test_a_member_that_is_trained_on_its_own_warns():
+    ensemble = DIABETES.model(**SMALL, n_members=2).fit(DIABETES.X, DIABETES.y)
+    with warns_of_what_was_left_out():
+        ensemble.members_[0].partial_fit(DIABETES.X, DIABETES.y)
+
+
+@pytest.mark.parametrize("options", [{"warm_start": True}, {"solver": "lbfgs"}], ids=str)
+def test_training_that_has_its_state_or_needs_none_does_not_warn(options):
+    model = by_pickle(DIABETES.model(**SMALL, **options).fit(DIABETES.X, DIABETES.y), None)
+    model.set_params(warm_start=True).fit(DIABETES.X, DIABETES.y)
+    model.set_params(solver="sgd").partial_fit(DIABETES.X, DIABETES.y)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("continues", ["partial_fit", "fit"])
+def test_weights_keep_their_precision(dtype, continues):
+    model = DIABETES.model(**SMALL, warm_start=True).fit(DIABETES.X.astype(dtype), DIABETES.y)
+    other = np.float64 if dtype == np.float32 else np.float32
+    getattr(model, continues)(DIABETES.X.astype(other), DIABETES.y)
+    assert {array.dtype for array in model.coefs_ + model.intercepts_} == {np.dtype(dtype)}
+    model.set_params(dtype=np.dtype(other).name).partial_fit(DIABETES.X, DIABETES.y)
+    assert model.coefs_[0].dtype == other  # what the user says counts
