@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sklearn
 from sklearn.base import is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.multiclass import unique_labels
@@ -19,7 +19,9 @@ from skmlp.inspection.plotting import (
     COLORS,
     GREY,
     ORANGE,
+    axes_for,
     check_count,
+    check_index,
     import_pyplot,
 )
 from skmlp.network.arrays import Array
@@ -100,8 +102,6 @@ class TrainingAnimation:
         grid_resolution: int = 100,
     ) -> None:
         if not HAS_CALLBACKS:
-            import sklearn
-
             raise ImportError(
                 "TrainingAnimation needs the callbacks of scikit-learn 1.9 or newer, and this is version"
                 f' {sklearn.__version__}: pip install "scikit-learn>=1.9".'
@@ -133,10 +133,22 @@ class TrainingAnimation:
 
     def on_fit_task_begin(self, estimator: Any, context: Any, *, X: Any = None, y: Any = None) -> None:
         """Check the data before the first epoch, and make the grid."""
-        if id(estimator) == self._fit and context.task_name != "epoch":
-            classes = unique_labels(y) if is_classifier(estimator) and np.ndim(y) == 1 else None
-            drawn = (X, y) if self.X is None else (self.X, self.y)
-            self._look_at(estimator, *drawn, classes)
+        if id(estimator) != self._fit or context.task_name == "epoch":
+            return
+        classes: Any = unique_labels(y) if is_classifier(estimator) and np.ndim(y) == 1 else None
+        X, y = (X, y) if self.X is None else (self.X, self.y)
+        X = X.toarray() if hasattr(X, "toarray") else np.asarray(X, dtype=float)
+        y = np.asarray(y)
+        self._kind = self.kind
+        if self.kind == "auto":
+            self._kind = "curve" if classes is None else "probability" if len(classes) == 2 else "classes"
+        check_can_draw(estimator, X, y, self._kind, classes)
+        margin = 0.08 * np.ptp(X, axis=0)
+        self._limits = np.stack([X.min(axis=0) - margin, X.max(axis=0) + margin])
+        axes = np.linspace(self._limits[0], self._limits[1], self.grid_resolution, axis=1)
+        self._grid = np.stack([g.ravel() for g in np.meshgrid(*axes)], axis=1)
+        self._samples = X, y if classes is None else np.searchsorted(classes, y)
+        self._classes = classes
 
     def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any = None) -> None:
         """Record a frame after an epoch."""
@@ -151,21 +163,6 @@ class TrainingAnimation:
         has_ended = getattr(estimator, "loss_curve_", None) is not self._curve_before  # or has it failed?
         if has_ended and self.epochs_[-1:] != [estimator.best_iter_]:
             self._record(fitted_estimator, estimator.best_iter_)
-
-    def _look_at(self, estimator: Any, X: Any, y: Any, classes: Any) -> None:
-        """Check that the data can be drawn, and make the grid."""
-        X = X.toarray() if hasattr(X, "toarray") else np.asarray(X, dtype=float)
-        y = np.asarray(y)
-        self._kind = self.kind
-        if self.kind == "auto":
-            self._kind = "curve" if classes is None else "probability" if len(classes) == 2 else "classes"
-        check_can_draw(estimator, X, y, self._kind, classes)
-        margin = 0.08 * np.ptp(X, axis=0)
-        self._limits = np.stack([X.min(axis=0) - margin, X.max(axis=0) + margin])
-        axes = np.linspace(self._limits[0], self._limits[1], self.grid_resolution, axis=1)
-        self._grid = np.stack([g.ravel() for g in np.meshgrid(*axes)], axis=1)
-        self._samples = X, y if classes is None else np.searchsorted(classes, y)
-        self._classes = classes
 
     def _record(self, estimator: Any, epoch: int) -> None:
         # The grid has no column names, even if the network was fitted with names.
@@ -201,11 +198,8 @@ class TrainingAnimation:
         ax : matplotlib Axes
         """
         self._check_recorded()
-        if not -len(self.frames_) <= frame < len(self.frames_):
-            raise ValueError(f"frame={frame!r}: there are {len(self.frames_)} frames, counted from 0.")
-        plt = import_pyplot("TrainingAnimation.plot")
-        if ax is None:
-            _, ax = plt.subplots(figsize=(4.4, 4.0), layout="constrained")
+        check_index("frame", frame, len(self.frames_), f"there are {len(self.frames_)} frames")
+        ax = axes_for("TrainingAnimation.plot", ax, (4.4, 4.0))
         draw = self._draw_curve if self._kind == "curve" else self._draw_surface
         draw(ax, self.frames_[frame])
         ax.set_title(f"epoch {self.epochs_[frame]}", fontsize="medium")
@@ -264,22 +258,13 @@ class TrainingAnimation:
         """
         path = Path(path)
         if path.suffix == ".gif":
-            self._write_gif(path, fps)
+            figure, animation = self._animate(fps)
+            animation.save(path, writer="pillow", fps=fps, dpi=100)
+            import_pyplot("TrainingAnimation.save").close(figure)
         elif path.suffix == ".html":
             path.write_text(self._html(fps), encoding="utf-8")
         else:
             raise ValueError(f"path={str(path)!r} must end with .gif or .html.")
-
-    def _write_gif(self, path: Path, fps: int) -> None:
-        figure, show = self._stage()
-        from matplotlib.animation import PillowWriter
-
-        writer = PillowWriter(fps=fps)
-        with writer.saving(figure, path, dpi=100):
-            for frame in range(len(self.frames_)):
-                show(frame)
-                writer.grab_frame()
-        import_pyplot("TrainingAnimation.save").close(figure)
 
     def _html(self, fps: int = 10) -> str:
         figure, animation = self._animate(fps)
@@ -292,15 +277,10 @@ class TrainingAnimation:
 
     def _animate(self, fps: int) -> tuple[Any, Any]:
         """Return a figure and its animation."""
-        figure, show = self._stage()
-        from matplotlib.animation import FuncAnimation
-
-        return figure, FuncAnimation(figure, show, frames=len(self.frames_), interval=1000 / fps)
-
-    def _stage(self) -> tuple[Any, Callable[[int], Any]]:
-        """Return a figure and a function that draws a frame in it."""
         self._check_recorded()
         plt = import_pyplot("TrainingAnimation")
+        from matplotlib.animation import FuncAnimation
+
         figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.8), layout="constrained")
         right.plot(np.arange(len(self.loss_curve_)) + 1, self.loss_curve_, color=BLUE)
         right.set(xlabel="epoch", ylabel="training loss")
@@ -317,7 +297,7 @@ class TrainingAnimation:
         show(0)
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # a new layout takes longer than drawing the frame
-        return figure, show
+        return figure, FuncAnimation(figure, show, frames=len(self.frames_), interval=1000 / fps)
 
     def _check_recorded(self) -> None:
         if not self.frames_:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.utils import check_array, column_or_1d
 
-from skmlp.inspection.plotting import BLUE, ORANGE, check_count, check_is_network, import_pyplot
+from skmlp.inspection.plotting import BLUE, ORANGE, axes_for, check_count, check_is_network
 from skmlp.network.arrays import Array
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class DensityDisplay:
     """The conditional density p(y | x) over one feature, as an image.
 
@@ -49,28 +51,15 @@ class DensityDisplay:
         The samples.
     """
 
-    def __init__(
-        self,
-        *,
-        x_grid: Array,
-        y_grid: Array,
-        density: Array,
-        mean: Array,
-        interval: Array,
-        coverage: float,
-        x: Array,
-        y: Array | None = None,
-        feature_name: str = "x",
-    ) -> None:
-        self.x_grid = x_grid
-        self.y_grid = y_grid
-        self.density = density
-        self.mean = mean
-        self.interval = interval
-        self.coverage = coverage
-        self.x = x
-        self.y = y
-        self.feature_name = feature_name
+    x_grid: Array
+    y_grid: Array
+    density: Array
+    mean: Array
+    interval: Array
+    coverage: float
+    x: Array
+    y: Array | None = None
+    feature_name: str = "x"
 
     @classmethod
     def from_estimator(
@@ -171,10 +160,8 @@ class DensityDisplay:
         -------
         self : DensityDisplay
         """
-        plt = import_pyplot("DensityDisplay.plot")
-        if ax is None:
-            _, ax = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
+        self.ax_ = ax = axes_for("DensityDisplay.plot", ax, (6.4, 4.0))
+        self.figure_ = ax.figure
         from matplotlib.colors import PowerNorm
 
         # Narrow distributions have a high density: square roots keep wide ones visible.
@@ -211,6 +198,7 @@ def index_of(feature: int | str, n_features: int, names: Any) -> int:
 
 def range_of(values: list[Array]) -> tuple[float, float]:
     """Return a range that contains all the values, with a margin."""
-    low, high = (float(end(list(map(end, values)))) for end in (np.min, np.max))
+    low = float(np.min([part.min() for part in values]))
+    high = float(np.max([part.max() for part in values]))
     margin = 0.04 * (high - low) or 1.0
     return low - margin, high + margin

@@ -18,8 +18,8 @@ from skmlp.fitting.problem import Problem
 from skmlp.inspection.summary import name_of
 from skmlp.inspection.tables import Table
 from skmlp.network.arrays import Array, Block, SparseBlock
+from skmlp.network.network import Network
 from skmlp.network.objective import Objective, block_weight
-from skmlp.network.parameters import Parameters
 
 TOLERANCE = 1e-5
 """The relative error up to which a gradient is right."""
@@ -159,12 +159,12 @@ def check_gradients(
         sizes = twin._fitted_choices().hidden_layer_sizes
         twin.set_params(**twin._fitted_params | {"hidden_layer_sizes": sizes})
     problem = problem_of(twin, X, y, sample_weight, incremental=is_fitted)
-    view = problem.network.layout.view(np.arange(problem.theta.shape[1])[np.newaxis])
     with np.errstate(invalid="ignore"):  # as in training; see Network.output
         slopes = Slopes(problem, problem.theta[0])
-        rows = [slopes.error(name, indices.ravel(), eps) for name, indices in named_arrays(problem, view)]
-    where = "the fitted" if is_fitted else "initial"
-    title = f"{type(estimator).__name__}: the gradient at {where} weights"
+        rows = [slopes.error(name, indices, eps) for name, indices in named_arrays(problem.network)]
+    title = (
+        f"{type(estimator).__name__}: the gradient at {'the fitted' if is_fitted else 'initial'} weights"
+    )
     return GradientCheck(title, rows, dtype_changes(problem))
 
 
@@ -182,21 +182,17 @@ def dtype_changes(problem: Problem) -> list[str]:
     ]
 
 
-def named_arrays(problem: Problem, view: Parameters) -> list[tuple[str, Array]]:
+def named_arrays(network: Network) -> list[tuple[str, Array]]:
     """Return the name and the indices of each array of parameters that is learned by its gradient."""
-    network, arrays = problem.network, []
-    with_parameters = [
-        (layer, specs, views)
-        for layer, specs, views in zip(network.layers, network.layout.specs, view.layers, strict=True)
-        if specs
-    ]
-    for i, (layer, specs, views) in enumerate(with_parameters, start=1):
+    layout = network.layout
+    indices = layout.view(np.arange(layout.n_parameters)[np.newaxis]).layers
+    arrays, number = [], 0
+    for layer, specs, views in zip(network.layers, layout.specs, indices, strict=True):
+        number += bool(specs)  # layers without parameters are not counted
         stored = [spec for spec in specs if spec.constant is None]
-        arrays += [
-            (f"{i} {name_of(layer)}: {spec.name}", indices)
-            for spec, indices in zip(stored, views, strict=True)
-            if spec.learned
-        ]
+        for spec, view in zip(stored, views, strict=True):
+            if spec.learned:
+                arrays.append((f"{number} {name_of(layer)}: {spec.name}", view.ravel()))
     return arrays
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
+from skmlp.inspection.plotting import check_index
 from skmlp.network.arrays import Array
 from skmlp.network.layers import Nonlinearity
 
@@ -47,10 +48,6 @@ def hidden_activations(estimator: Any, X: Any, layer: int = -1) -> Array:
     fitted, parameters, X = estimator._ready_to_predict(X)
     network = fitted.network
     hidden = [i for i, kind in enumerate(network.layers) if isinstance(kind, Nonlinearity)]
-    if not -len(hidden) <= layer < len(hidden):
-        raise ValueError(
-            f"layer={layer!r}: the network has {len(hidden)} hidden layer(s), counted from 0; negative"
-            " numbers count from the last."
-        )
+    check_index("layer", layer, len(hidden), f"the network has {len(hidden)} hidden layer(s)")
     h: Array = network.output(parameters, X, hidden[layer])
     return h[0] if len(h) == 1 else h

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from skmlp.inspection.plotting import BLUE, GREEN, GREY, ORANGE, check_is_network, import_pyplot
+from skmlp.inspection.plotting import BLUE, GREEN, GREY, ORANGE, axes_for, check_is_network
 
 UNITS = {"lbfgs": "iteration", "lm": "iteration", "es": "generation"}
 """The unit of each solver that does not count epochs."""
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class LossCurveDisplay:
     """Loss, validation and learning rate, epoch by epoch.
 
@@ -56,22 +58,12 @@ class LossCurveDisplay:
     ['training loss', 'validation loss', 'validation score']
     """
 
-    def __init__(
-        self,
-        *,
-        loss: Any,
-        validation_loss: Any = None,
-        validation_scores: Any = None,
-        best_iter: int | None = None,
-        learning_rate: Any = None,
-        unit: str = "epoch",
-    ) -> None:
-        self.loss = loss
-        self.validation_loss = validation_loss
-        self.validation_scores = validation_scores
-        self.best_iter = best_iter
-        self.learning_rate = learning_rate
-        self.unit = unit
+    loss: Any
+    validation_loss: Any = None
+    validation_scores: Any = None
+    best_iter: int | None = None
+    learning_rate: Any = None
+    unit: str = "epoch"
 
     @classmethod
     def from_estimator(
@@ -143,17 +135,16 @@ class LossCurveDisplay:
         """
         with_rate = self._draws_learning_rate(learning_rate)
         self._check_log(log)
-        plt = import_pyplot("LossCurveDisplay.plot")
-        if ax is None:
-            _, ax = plt.subplots(figsize=(6.4, 4.6 if with_rate else 3.6), layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
+        self.ax_ = ax = axes_for("LossCurveDisplay.plot", ax, (6.4, 4.6 if with_rate else 3.6))
+        self.figure_ = ax.figure
         self.score_ax_: Any = None
         self.learning_rate_ax_: Any = None
         if with_rate:
             self._split(ax)
-        self.lines_ = [self._curve(ax, self.loss, "training loss", BLUE, "-")]
+        self.lines_: list[Any] = []
+        self._draw_curve(ax, self.loss, "training loss", BLUE, "-")
         if self.validation_loss is not None:
-            self.lines_.append(self._curve(ax, self.validation_loss, "validation loss", ORANGE, "--"))
+            self._draw_curve(ax, self.validation_loss, "validation loss", ORANGE, "--")
         ax.set_ylabel("loss")
         if log:
             ax.set_yscale("log")
@@ -164,7 +155,7 @@ class LossCurveDisplay:
         if self.best_iter is not None:
             label = f"best {self.unit}: {self.best_iter}"
             self.lines_.append(ax.axvline(self.best_iter, color=GREY, linestyle=":", label=label))
-        lowest = ax if self.learning_rate_ax_ is None else self.learning_rate_ax_
+        lowest = self.learning_rate_ax_ or ax
         lowest.set_xlabel(self.unit)
         lowest.xaxis.get_major_locator().set_params(integer=True)
         self._draw_legend(ax)
@@ -190,12 +181,11 @@ class LossCurveDisplay:
                 " logarithm: set log=False."
             )
 
-    def _curve(self, ax: Any, values: Any, label: str, color: str, linestyle: str) -> Any:
+    def _draw_curve(self, ax: Any, values: Any, label: str, color: str, linestyle: str) -> None:
         last = len(self.loss)
         epochs = np.arange(last - len(values), last) + 1
         marker = "o" if len(values) == 1 else None
-        (line,) = ax.plot(epochs, values, label=label, color=color, linestyle=linestyle, marker=marker)
-        return line
+        self.lines_ += ax.plot(epochs, values, label=label, color=color, linestyle=linestyle, marker=marker)
 
     def _split(self, ax: Any) -> None:
         """Use the lower quarter of the axes for the learning rate."""
@@ -215,14 +205,12 @@ class LossCurveDisplay:
         self.score_ax_.spines["right"].set_visible(True)
         self.score_ax_.grid(False)
         self.score_ax_.set_ylabel("validation score")
-        line = self._curve(self.score_ax_, self.validation_scores, "validation score", GREEN, "-.")
-        self.lines_.append(line)
+        self._draw_curve(self.score_ax_, self.validation_scores, "validation score", GREEN, "-.")
 
     def _draw_learning_rate(self) -> None:
         ax = self.learning_rate_ax_
-        self.lines_.append(self._curve(ax, self.learning_rate, "learning rate", GREY, "-"))
-        ax.set_ylabel("learning\nrate")
-        ax.set_ylim(0, 1.1 * max(self.learning_rate))
+        self._draw_curve(ax, self.learning_rate, "learning rate", GREY, "-")
+        ax.set(ylabel="learning\nrate", ylim=(0, 1.1 * max(self.learning_rate)))
 
     def _draw_legend(self, ax: Any) -> None:
         in_legend = [line for line in self.lines_ if line.get_label() != "learning rate"]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from skmlp.inspection.plotting import BLUE, ORANGE, check_count, import_pyplot, weights_of
+from skmlp.inspection.plotting import BLUE, ORANGE, axes_for, check_count, weights_of
 from skmlp.network.arrays import Array
 
 RIM = "#333333"
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class NetworkDisplay:
     """A network as a graph: its units in layers, its weights as lines, its biases as colors.
 
@@ -59,18 +61,10 @@ class NetworkDisplay:
     [20, 15]
     """
 
-    def __init__(
-        self,
-        *,
-        coefs: list[Array],
-        intercepts: list[Array],
-        feature_names: Sequence[str] | None = None,
-        output_names: Sequence[str] | None = None,
-    ) -> None:
-        self.coefs = coefs
-        self.intercepts = intercepts
-        self.feature_names = feature_names
-        self.output_names = output_names
+    coefs: list[Array]
+    intercepts: list[Array]
+    feature_names: Sequence[str] | None = None
+    output_names: Sequence[str] | None = None
 
     @classmethod
     def from_estimator(
@@ -149,14 +143,12 @@ class NetworkDisplay:
         self : NetworkDisplay
         """
         check_count("max_units", max_units, lowest=2)
-        plt = import_pyplot("NetworkDisplay.plot")
         widths = [len(self.coefs[0]), *(coef.shape[1] for coef in self.coefs)]
         shown = [shown_units(width, max_units) for width in widths]
-        n_rows = max(len(units) + (len(units) < width) for units, width in zip(shown, widths, strict=True))
-        if ax is None:
-            size = (1.5 + 1.9 * len(self.coefs), min(9.0, 1.3 + 0.34 * max(n_rows, 4)))
-            _, ax = plt.subplots(figsize=size, layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
+        n_rows = max(min(width, max_units + 1) for width in widths)  # one of them for the ellipsis
+        size = (1.5 + 1.9 * len(self.coefs), min(9.0, 1.3 + 0.34 * max(n_rows, 4)))
+        self.ax_ = ax = axes_for("NetworkDisplay.plot", ax, size)
+        self.figure_ = ax.figure
         heights = [heights_of(units, width, n_rows) for units, width in zip(shown, widths, strict=True)]
         self._draw_edges(shown, heights, colors)
         self._draw_nodes(shown, heights, colors, n_rows)
@@ -175,18 +167,15 @@ class NetworkDisplay:
         layers = zip(self.coefs, pairwise(shown), pairwise(heights), strict=True)
         for layer, (coef, (inputs, units), (left, right)) in enumerate(layers):
             weights = coef[np.ix_(inputs, units)].ravel()
-            start, end = (y.ravel() for y in np.meshgrid(left, right, indexing="ij"))
             strength = relative_to_largest(weights, coef)
             order = np.argsort(strength, kind="stable")  # the strongest are drawn last, on top
-            x = np.full_like(start, layer)
-            segments = np.stack([np.stack([x, start], -1), np.stack([x + 1, end], -1)], axis=1)[order]
+            segments = [((layer, start), (layer + 1, end)) for start in left for end in right]
             edges = LineCollection(
-                list(segments),
+                [segments[i] for i in order],
                 colors=rgba(weights, 0.08 + 0.92 * strength, colors)[order],
                 linewidths=(0.4 + 2.4 * strength)[order],
                 zorder=1,
             )
-            edges.set_array(None)
             self.edges_.append(self.ax_.add_collection(edges))
 
     def _draw_nodes(
@@ -213,17 +202,9 @@ class NetworkDisplay:
                 first = (len(units) + 1) // 2
                 middle = (y[first - 1] + y[first]) / 2
                 # The dots are below the units, their number beside them.
-                text = self.ax_.annotate(
-                    f"⋮ ({width - len(units)})",
-                    (layer, middle),
-                    (-2, 0),
-                    textcoords="offset points",
-                    ha="left",
-                    va="center",
-                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
-                    zorder=4,
-                )
-                self.ellipses_.append(text)
+                place, text = (layer, middle), f"⋮ ({width - len(units)})"
+                box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+                self.ellipses_.append(self._write(text, place, (-2, 0), "left", bbox=box, zorder=4))
 
     def _draw_names(self, shown: list[Array], heights: list[Array]) -> None:
         self.names_ = []
@@ -232,29 +213,22 @@ class NetworkDisplay:
             if names is None:
                 continue
             for unit, y in zip(shown[layer], heights[layer], strict=True):
-                name = self.ax_.annotate(
-                    str(names[unit]),
-                    (layer % len(shown), y),
-                    (offset, 0),
-                    textcoords="offset points",
-                    ha=alignment,
-                    va="center",
-                    fontsize="small",
-                )
+                place = (layer % len(shown), y)
+                name = self._write(str(names[unit]), place, (offset, 0), alignment, fontsize="small")
                 self.names_.append(name)
 
     def _draw_titles(self, widths: list[int], n_rows: int) -> None:
         for layer, width in enumerate(widths):
             name = "inputs" if layer == 0 else "outputs" if layer == len(self.coefs) else f"hidden {layer}"
-            self.ax_.annotate(
-                f"{name}\n{width}",
-                (layer, n_rows / 2),
-                (0, 4),
-                textcoords="offset points",
-                ha="center",
-                va="bottom",
-                annotation_clip=False,
-            )
+            place = (layer, n_rows / 2)
+            self._write(f"{name}\n{width}", place, (0, 4), "center", va="bottom", annotation_clip=False)
+
+    def _write(
+        self, text: str, place: tuple[float, float], offset: tuple[int, int], ha: str, **style: Any
+    ) -> Any:
+        """Write at ``offset``, in points, from a place in the coordinates of the units."""
+        style = {"ha": ha, "va": "center", **style}
+        return self.ax_.annotate(text, place, offset, textcoords="offset points", **style)
 
     def _draw_legend(self, colors: tuple[Any, Any]) -> None:
         from matplotlib.lines import Line2D
@@ -291,12 +265,10 @@ def relative_to_largest(values: Array, layer: Array) -> Array:
 
 def rgba(values: Array, alpha: Array, colors: tuple[Any, Any]) -> Array:
     """Return the color of each value by its sign."""
-    from matplotlib.colors import to_rgba
+    from matplotlib.colors import to_rgba_array
 
-    negative, positive = (np.array(to_rgba(color)) for color in colors)
-    result = np.where(values[:, np.newaxis] < 0, negative, positive)
-    result[:, 3] = alpha
-    return result
+    negative, positive = colors
+    return np.asarray(to_rgba_array([negative if value < 0 else positive for value in values], alpha))
 
 
 def output_names_of(estimator: Any) -> list[str] | None:

@@ -1,10 +1,12 @@
-"""Shared by the displays: colors, and matplotlib, which is imported only when something is drawn."""
+"""Shared by the tools: checks, colors, and matplotlib, which is imported only when something is drawn."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
+
+from skmlp.fitting.parameters import is_integer
 
 COLORS = (
     "#0072B2",
@@ -29,6 +31,12 @@ def import_pyplot(caller: str) -> Any:
     return plt
 
 
+def axes_for(caller: str, ax: Any, figsize: tuple[float, float]) -> Any:
+    """Return ``ax``, or if it is None the axes of a new figure."""
+    plt = import_pyplot(caller)
+    return plt.subplots(figsize=figsize, layout="constrained")[1] if ax is None else ax
+
+
 def check_is_network(estimator: Any, attribute: str) -> None:
     """Raise an error unless the estimator is fitted and has the attribute that a display shows."""
     check_is_fitted(estimator)
@@ -41,8 +49,16 @@ def check_is_network(estimator: Any, attribute: str) -> None:
 
 def check_count(name: str, value: Any, lowest: int) -> None:
     """Raise an error unless ``value`` is an int of at least ``lowest``."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < lowest:
+    if not is_integer(value, lowest):
         raise ValueError(f"{name}={value!r} must be an int of at least {lowest}.")
+
+
+def check_index(name: str, index: int, n: int, there_are: str) -> None:
+    """Raise an error unless one of ``n`` things has this index, which may be negative."""
+    if not -n <= index < n:
+        raise ValueError(
+            f"{name}={index!r}: {there_are}, counted from 0; negative numbers count from the last."
+        )
 
 
 def weights_of(estimator: Any, member: int) -> tuple[list[Any], list[Any]]:
@@ -50,11 +66,7 @@ def weights_of(estimator: Any, member: int) -> tuple[list[Any], list[Any]]:
     check_is_network(estimator, "coefs_")
     coefs, intercepts = estimator.coefs_, estimator.intercepts_
     n_members = 1 if coefs[0].ndim == 2 else len(coefs[0])
-    if not -n_members <= member < n_members:
-        raise ValueError(
-            f"member={member!r}: the estimator has {n_members} member(s), counted from 0; negative"
-            " numbers count from the last."
-        )
+    check_index("member", member, n_members, f"the estimator has {n_members} member(s)")
     if coefs[0].ndim == 2:
         return list(coefs), list(intercepts)
     return [coef[member] for coef in coefs], [intercept[member] for intercept in intercepts]

@@ -12,8 +12,6 @@ from sklearn.utils.validation import check_is_fitted
 from skmlp.inspection.tables import Table
 from skmlp.network.layers import Layer, Nonlinearity
 
-HEADER = ("layer", "output", "parameters", "memory")
-
 
 @dataclass(frozen=True, repr=False)
 class Summary(Table):
@@ -45,7 +43,8 @@ class Summary(Table):
         rows: list[Sequence[str]] = [
             (name, str(shape), f"{n:,}", in_units(size)) for name, shape, n, size in self.rows
         ]
-        return HEADER, rows, ("total", "", f"{self.n_parameters:,}", in_units(self.n_bytes))
+        header = ("layer", "output", "parameters", "memory")
+        return header, rows, ("total", "", f"{self.n_parameters:,}", in_units(self.n_bytes))
 
 
 def summary(estimator: Any) -> Summary:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import ceil, isqrt
 from typing import Any
 
@@ -11,6 +12,7 @@ from skmlp.inspection.plotting import check_count, import_pyplot, weights_of
 from skmlp.network.arrays import Array
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class WeightsDisplay:
     """The incoming weights of each unit of the first layer, as images.
 
@@ -44,9 +46,8 @@ class WeightsDisplay:
     (12, 8, 8)
     """
 
-    def __init__(self, *, weights: Array, units: Array) -> None:
-        self.weights = weights
-        self.units = units
+    weights: Array
+    units: Array
 
     @classmethod
     def from_estimator(
@@ -133,11 +134,7 @@ class WeightsDisplay:
             self.images_.append(axis.imshow(image, cmap=cmap, vmin=-limit, vmax=limit))
             axis.set_title(str(unit), fontsize="small", pad=2)
         for axis in self.axes_.flat:
-            axis.grid(False)
-            axis.set(xticks=[], yticks=[])
-            axis.spines[:].set_visible(False)
-        for axis in self.axes_.flat[len(self.units) :]:
-            axis.set_axis_off()
+            axis.set(xticks=[], yticks=[], frame_on=False)
         self.colorbar_ = self.figure_.colorbar(self.images_[0], ax=self.axes_, aspect=30, label="weight")
         return self
 

@@ -3,132 +3,100 @@
 from __future__ import annotations
 
 import inspect
-import textwrap
+import re
 from typing import Any, TypeVar
 
 import numpy as np
 
-SEVERAL_SCORERS = """
-    str, callable, list, tuple, dict or None
-    Scores the test parts; a list, tuple or dict: several scorers. None: the estimator's ``score``."""
-
-PARAMETERS = {
-    "estimator": """
-        object
-        A network of skmlp, or a Pipeline that ends in one: its fits are trained as stacks. Any other
-        estimator is fitted as by scikit-learn.""",
-    "X": """
-        {array-like, sparse matrix} of shape (n_samples, n_features)
-        The samples.""",
-    "y": """
-        array-like of shape (n_samples,) or (n_samples, n_outputs)
-        The targets.""",
-    "groups": """
-        array-like of shape (n_samples,)
-        Group labels for the splitter.""",
-    "param_grid": """
-        dict, or list of dict
-        The values of each parameter. A list: several grids, one after the other.""",
-    "param_distributions": """
-        dict, or list of dict
-        For each parameter, a list of values or a distribution with a method ``rvs``.""",
-    "param_name": """
-        str
-        The parameter that varies.""",
-    "param_range": """
-        array-like of shape (n_values,)
-        Its values.""",
-    "train_sizes": """
-        array-like of shape (n_ticks,)
-        Numbers of training samples, or fractions of the largest possible number.""",
-    "n_iter": """
-        int
-        Number of candidates drawn.""",
-    "n_candidates": """
-        int or 'exhaust'
-        Number of candidates drawn. 'exhaust': as many as let the last iteration use all resources.""",
-    "factor": """
-        int or float
-        Each iteration keeps the best of its candidates, one in ``factor``, and gives each ``factor`` times
-        the resources.""",
-    "resource": """
-        str
-        What grows with the iterations: the number of samples, or a parameter that counts. With
-        ``resource='max_iter'`` (or ``'<step>__max_iter'``) training of the survivors continues where it
-        ended, with the same result as a longer fit; if a schedule or a warmup depends on the number of
-        epochs, it starts anew.""",
-    "max_resources": """
-        int or 'auto'
-        The largest amount for one candidate. Required if ``resource`` is a parameter.""",
-    "min_resources": """
-        int, 'exhaust' or 'smallest'
-        The amount for each candidate in the first iteration.""",
-    "aggressive_elimination": """
-        bool
-        Whether to repeat the first iteration as long as there are too many candidates.""",
-    "scoring": """
-        str, callable or None
-        Scores the test parts. None: the estimator's ``score``.""",
-    "cross_validate.scoring": SEVERAL_SCORERS,
-    "GridSearchCV.scoring": SEVERAL_SCORERS,
-    "RandomizedSearchCV.scoring": SEVERAL_SCORERS,
-    "n_jobs": """
-        int or None
-        Number of stacks trained at the same time, by joblib's backend. None: 1.""",
-    "refit": """
-        bool, str or callable
-        Whether to fit the best candidate to all samples. With several scorers: the name of the one that
-        decides which is best. A callable chooses the best candidate from ``cv_results_``.""",
-    "cv": """
-        int, splitter, iterable or None
-        How to split the samples. None: into 5 folds.""",
-    "verbose": """
-        int
-        How much to print.""",
-    "params": """
-        dict
-        Metadata for ``fit``, such as ``{"sample_weight": weights}``. Values with one entry per sample are
-        split as X is.""",
-    "fit_params": """
-        dict
-        Deprecated by scikit-learn 1.6: use ``params``.""",
-    "pre_dispatch": """
-        int or str
-        Number of stacks handed to the workers in advance.""",
-    "random_state": """
-        int, RandomState instance or None
-        Seed for drawing candidates and subsamples.""",
-    "learning_curve.random_state": """
-        int, RandomState instance or None
-        Seed for shuffling.""",
-    "shuffle": """
-        bool
-        Whether to shuffle each training part before its first rows are taken.""",
-    "exploit_incremental_learning": """
-        bool
-        Whether to train from one size to the next by ``partial_fit``, as scikit-learn does, without
-        stacks.""",
-    "method": """
-        {'predict', 'predict_proba', 'predict_log_proba', 'decision_function'}
-        The method that predicts the test parts.""",
-    "error_score": """
-        'raise' or number
-        Score of a fit that fails. 'raise': raise its error. With a number, an interruption from the
-        keyboard keeps the finished fits, and the others get this score.""",
-    "return_train_score": """
-        bool
-        Whether to score the training parts too.""",
-    "return_estimator": """
-        bool
-        Whether to return the fitted estimators.""",
-    "return_indices": """
-        bool
-        Whether to return the rows of each split.""",
-    "return_times": """
-        bool
-        Whether to return the times of fits and scores.""",
-}
+PARAMETERS = """
+estimator : object
+    A network of skmlp, or a Pipeline that ends in one: its fits are trained as stacks. Any other
+    estimator is fitted as by scikit-learn.
+X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    The samples.
+y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+    The targets.
+groups : array-like of shape (n_samples,)
+    Group labels for the splitter.
+param_grid : dict, or list of dict
+    The values of each parameter. A list: several grids, one after the other.
+param_distributions : dict, or list of dict
+    For each parameter, a list of values or a distribution with a method ``rvs``.
+param_name : str
+    The parameter that varies.
+param_range : array-like of shape (n_values,)
+    Its values.
+train_sizes : array-like of shape (n_ticks,)
+    Numbers of training samples, or fractions of the largest possible number.
+n_iter : int
+    Number of candidates drawn.
+n_candidates : int or 'exhaust'
+    Number of candidates drawn. 'exhaust': as many as let the last iteration use all resources.
+factor : int or float
+    Each iteration keeps the best of its candidates, one in ``factor``, and gives each ``factor`` times
+    the resources.
+resource : str
+    What grows with the iterations: the number of samples, or a parameter that counts. With
+    ``resource='max_iter'`` (or ``'<step>__max_iter'``) training of the survivors continues where it
+    ended, with the same result as a longer fit; if a schedule or a warmup depends on the number of
+    epochs, it starts anew.
+max_resources : int or 'auto'
+    The largest amount for one candidate. Required if ``resource`` is a parameter.
+min_resources : int, 'exhaust' or 'smallest'
+    The amount for each candidate in the first iteration.
+aggressive_elimination : bool
+    Whether to repeat the first iteration as long as there are too many candidates.
+scoring : str, callable or None
+    Scores the test parts. None: the estimator's ``score``.
+cross_validate.scoring : str, callable, list, tuple, dict or None
+    Scores the test parts; a list, tuple or dict: several scorers. None: the estimator's ``score``.
+n_jobs : int or None
+    Number of stacks trained at the same time, by joblib's backend. None: 1.
+refit : bool, str or callable
+    Whether to fit the best candidate to all samples. With several scorers: the name of the one that
+    decides which is best. A callable chooses the best candidate from ``cv_results_``.
+cv : int, splitter, iterable or None
+    How to split the samples. None: into 5 folds.
+verbose : int
+    How much to print.
+params : dict
+    Metadata for ``fit``, such as ``{"sample_weight": weights}``. Values with one entry per sample are
+    split as X is.
+fit_params : dict
+    Deprecated by scikit-learn 1.6: use ``params``.
+pre_dispatch : int or str
+    Number of stacks handed to the workers in advance.
+random_state : int, RandomState instance or None
+    Seed for drawing candidates and subsamples.
+learning_curve.random_state : int, RandomState instance or None
+    Seed for shuffling.
+shuffle : bool
+    Whether to shuffle each training part before its first rows are taken.
+exploit_incremental_learning : bool
+    Whether to train from one size to the next by ``partial_fit``, as scikit-learn does, without
+    stacks.
+method : {'predict', 'predict_proba', 'predict_log_proba', 'decision_function'}
+    The method that predicts the test parts.
+error_score : 'raise' or number
+    Score of a fit that fails. 'raise': raise its error. With a number, an interruption from the
+    keyboard keeps the finished fits, and the others get this score.
+return_train_score : bool
+    Whether to score the training parts too.
+return_estimator : bool
+    Whether to return the fitted estimators.
+return_indices : bool
+    Whether to return the rows of each split.
+return_times : bool
+    Whether to return the times of fits and scores.
+"""
 """Type and meaning of each parameter; under ``function.parameter`` where one differs from the others."""
+
+ENTRIES = {
+    name: text
+    for name, _, text in (entry.partition(" : ") for entry in re.split(r"\n(?=\S)", PARAMETERS.strip()))
+}
+for search in ("GridSearchCV", "RandomizedSearchCV"):
+    ENTRIES[f"{search}.scoring"] = ENTRIES["cross_validate.scoring"]
 
 ATTRIBUTES = """
 cv_results_ : dict of str to ndarray
@@ -174,8 +142,8 @@ def entry(owner: str, parameter: inspect.Parameter) -> str:
     """Return what a docstring says about a parameter of the class or function named ``owner``."""
     name, default = parameter.name, parameter.default
     # A later scikit-learn may have more parameters.
-    text = PARAMETERS.get(f"{owner}.{name}") or PARAMETERS.get(name) or "object\nAs in scikit-learn."
-    kind, _, meaning = inspect.cleandoc(text).partition("\n")
+    text = ENTRIES.get(f"{owner}.{name}") or ENTRIES.get(name) or "object\n    As in scikit-learn."
+    kind, _, meaning = text.partition("\n")
     if default is not parameter.empty:
         kind += f", default={default.tolist() if isinstance(default, np.ndarray) else repr(default)}"
-    return f"{name} : {kind}\n{textwrap.indent(meaning, '    ')}"
+    return f"{name} : {kind}\n{meaning}"
