@@ -11,12 +11,14 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from skmlp.network.arrays import Array
 from skmlp.network.hyperparameters import PerNetwork, check_field, check_positive, per_network, within
+
+Arrays: TypeAlias = tuple[Array, ...]
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,7 @@ class Optimizer(ABC):
         """
 
     @abstractmethod
-    def update(
-        self, theta: Array, gradient: Array, moments: tuple[Array, ...], constants: tuple[Array, ...]
-    ) -> None:
+    def update(self, theta: Array, gradient: Array, moments: Arrays, constants: Arrays) -> None:
         """Move ``theta`` and ``moments`` by one step; ``gradient`` is overwritten.
 
         Parameters
@@ -94,9 +94,7 @@ class SGD(Optimizer):
     def constants(self, rate: Array, t: Array) -> tuple[PerNetwork, ...]:
         return rate, self.momentum
 
-    def update(
-        self, theta: Array, gradient: Array, moments: tuple[Array, ...], constants: tuple[Array, ...]
-    ) -> None:
+    def update(self, theta: Array, gradient: Array, moments: Arrays, constants: Arrays) -> None:
         (velocity,) = moments
         rate, momentum = constants
         np.multiply(gradient, rate, out=gradient)
@@ -144,9 +142,7 @@ class Adam(Optimizer):
         step = rate * correction * ((1 - self.beta_1) / scale)
         return step, self.epsilon / scale, self.beta_1, self.beta_2
 
-    def update(
-        self, theta: Array, gradient: Array, moments: tuple[Array, ...], constants: tuple[Array, ...]
-    ) -> None:
+    def update(self, theta: Array, gradient: Array, moments: Arrays, constants: Arrays) -> None:
         m, v = moments
         step, epsilon, beta_1, beta_2 = constants
         np.multiply(m, beta_1, out=m)
@@ -202,9 +198,7 @@ class NAdam(Optimizer):
         ahead = rate * correction * (1 - self.beta_1 * rise[i]) / (1 - present)
         return along / scale, ahead / scale, self.epsilon * correction / scale, self.beta_1, self.beta_2
 
-    def update(
-        self, theta: Array, gradient: Array, moments: tuple[Array, ...], constants: tuple[Array, ...]
-    ) -> None:
+    def update(self, theta: Array, gradient: Array, moments: Arrays, constants: Arrays) -> None:
         # The moments are kept as m / (1 - beta_1) and v / (1 - beta_2), as in Adam.
         m, v, scratch = moments
         along, ahead, epsilon, beta_1, beta_2 = constants
@@ -256,9 +250,7 @@ class RMSprop(Optimizer):
     def constants(self, rate: Array, t: Array) -> tuple[PerNetwork, ...]:
         return rate, self.epsilon, self.rho, 1 - self.rho
 
-    def update(
-        self, theta: Array, gradient: Array, moments: tuple[Array, ...], constants: tuple[Array, ...]
-    ) -> None:
+    def update(self, theta: Array, gradient: Array, moments: Arrays, constants: Arrays) -> None:
         v, scratch = moments
         rate, epsilon, rho, rest = constants
         np.multiply(gradient, gradient, out=scratch)
