@@ -17,6 +17,7 @@ from skmlp.training.batches import Batches
 from skmlp.training.full_batch import Samples
 from skmlp.training.optimizers import Optimizer
 from skmlp.training.result import Monitor, TrainingResult
+from skmlp.training.stack import Setup
 from skmlp.training.state import State
 from skmlp.training.stochastic import StochasticSolver
 from skmlp.training.stopping import Stopping
@@ -75,19 +76,22 @@ def train_stack(
         started, first_steps = [state.copy() for state in states], [0]
     for state, start in zip(started, samples.starts, strict=True):
         state.order += start
-    solver = StochasticSolver(
+    setup = Setup(
         Objective.stack([problem.objective for problem in problems]),
         Batches(samples.X, samples.y, samples.weights, n_rows, batch_size, problems[0].network.widths[-1]),
         optimizer=stacked(optimizers),
-        schedule=choices.schedule,
         learning_rate=per_network(problems, lambda choices: choices.learning_rate_init),
         stopping=Stopping(
             1 if problems[0].incremental else choices.max_iter,
-            per_network(problems, lambda choices: choices.tol),
             choices.n_iter_no_change,
+            per_network(problems, lambda choices: choices.tol),
         ),
         weight_decay=weight_decay if weight_decay.any() else None,
         max_grad_norm=max_grad_norm if np.isfinite(max_grad_norm).any() else None,
+    )
+    solver = StochasticSolver(
+        setup,
+        schedule=choices.schedule,
         validate=validation_of(problems),
         monitor=monitor,
         n_epochs=choices.max_iter,

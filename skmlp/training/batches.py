@@ -59,14 +59,6 @@ class Chunk:
         return sums
 
 
-def initial_order(rows: Sequence[Array]) -> Array:
-    """Return the ``rows`` of K networks as one array (K, n): shorter ones are padded with their first."""
-    order = np.empty((len(rows), max(map(len, rows))), dtype=np.intp)
-    for padded, own in zip(order, rows, strict=True):
-        padded[: len(own)], padded[len(own) :] = own, own[0]
-    return order
-
-
 class Batches:
     """The samples of a training set in blocks of ``batch_size``, in each network's own order.
 
@@ -128,7 +120,7 @@ class Batches:
         """Yield the batches of an epoch in this ``order``, several at a time; the next overwrite them.
 
         ``order`` (K, n) holds indices of samples, for each network at least as many as it has rows; those
-        beyond them are padding, see `initial_order`.
+        beyond them are padding, of its own rows too.
         """
         for start in range(0, self._longest, self._chunk):
             columns = slice(start, min(start + self._chunk, self._longest))

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from skmlp.network.arrays import Array
-from skmlp.training.state import State
+from skmlp.training.state import Rows, State
 from skmlp.training.stopping import StopReason
 
 
 @dataclass
-class TrainingResult:
+class TrainingResult(Rows):
     """What became of each of K networks.
 
     Attributes
@@ -63,22 +63,8 @@ class TrainingResult:
         )
 
     def of(self, networks: slice) -> TrainingResult:
-        """Return what became of some of the networks, copied."""
-
-        def curves(values: list[list[float]]) -> list[list[float]]:
-            return [[*curve] for curve in values[networks]]
-
-        return TrainingResult(
-            self.theta[networks].copy(),
-            self.losses[networks],
-            curves(self.loss_curves),
-            curves(self.score_curves),
-            curves(self.validation_losses),
-            self.reasons[networks],
-            self.messages[networks],
-            None if self.state is None else self.state.of(networks),
-            None if self.rate_curves is None else curves(self.rate_curves),
-        )
+        """Return what became of some of the networks, see `Rows.take`."""
+        return self.take(range(len(self.theta))[networks])
 
     def trained(self) -> list[int]:
         """Return the networks that have finished an epoch (or iteration); if none has, all."""

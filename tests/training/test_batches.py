@@ -5,7 +5,8 @@ from scipy import sparse
 
 import skmlp.training.batches
 from skmlp.network.arrays import SparseBlock
-from skmlp.training.batches import Batches, initial_order
+from skmlp.training.batches import Batches
+from tests.training.problems import initial_order
 
 N, M, Q = 53, 5, 2
 X = np.random.default_rng(0).normal(size=(N, M))

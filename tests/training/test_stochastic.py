@@ -117,7 +117,7 @@ def assert_stack_equals_members(members, rtol=0.0, atol=0.0, **options):
         curves = together.loss_curves[k], one.loss_curves[0]
         np.testing.assert_allclose(*curves, rtol=rtol, atol=atol)
         np.testing.assert_allclose(together.theta[k], one.theta[0], rtol=rtol, atol=atol)
-        own = together.state.of(slice(k, k + 1))
+        own = together.state.take([k])
         own.order = own.order[:, : one.state.order.shape[1]]  # without the padding
         assert_equal_states(own, one.state, rtol=rtol, atol=atol)
     return together
@@ -659,7 +659,7 @@ def test_training_continued_from_states_equals_one_longer_training(members, sche
     training = Training(members, **options)
     first = training.solver(max_iter=3).train(training.state)
     assert first.reasons == [StopReason.MAX_ITER] * 3
-    before = [first.state.of(slice(0, 1)), first.state.of(slice(1, 3))]
+    before = [first.state.take([0]), first.state.take([1, 2])]
     kept = deepcopy(before)
     second = training.solver(max_iter=12).train(State.concatenate(before).copy())
     for name in ("loss_curves", "score_curves", "validation_losses", "rate_curves", "reasons", "losses"):
@@ -680,7 +680,7 @@ def test_networks_of_two_stacks_continue_as_one(members, folds, dropout):
     options = {"dropout": dropout, "normalization": BatchNormalization()}
     expected = train(members[0], members[2], max_iter=7, **options)
     both = Training(members[:2], **options)
-    first = both.solver(max_iter=3).train(both.state).state.of(slice(0, 1))
+    first = both.solver(max_iter=3).train(both.state).state.take([0])
     alone = Training(members[2:], **options)
     last = alone.solver(max_iter=3).train(alone.state).state
     training = Training([members[0], members[2]], **options)
@@ -711,7 +711,7 @@ def test_continued_training_is_watched_from_its_first_epoch():
 def test_nothing_is_left_to_do_after_as_many_epochs():
     training = Training(ADAM)
     first = training.solver(max_iter=3).train(training.state)
-    states = [first.state.of(slice(k, k + 1)) for k in range(3)]
+    states = [first.state.take([k]) for k in range(3)]
     again = training.solver(max_iter=3).train(State.concatenate(states))
     np.testing.assert_array_equal(again.theta, first.theta)
     assert again.loss_curves == first.loss_curves
