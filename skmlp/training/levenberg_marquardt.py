@@ -11,7 +11,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from skmlp.network.arrays import Array
 from skmlp.network.hyperparameters import check_field, within
-from skmlp.network.objective import Objective
+from skmlp.network.objective import Objective, block_weight
 from skmlp.training.full_batch import Needs, Run, Solver
 from skmlp.training.stopping import StopReason
 
@@ -155,5 +155,5 @@ def normal_equations(
     alpha, n_penalized = float(objective.alpha[0]), network.layout.n_penalized
     np.einsum("ii->i", matrix)[:n_penalized] += alpha
     gradient[:n_penalized] += alpha * theta[:n_penalized]
-    total = len(y) if sample_weight is None else sample_weight.sum()
+    total = block_weight(y, sample_weight)
     return matrix / total, gradient / total
