@@ -19,9 +19,9 @@ def report(problem: Problem, result: TrainingResult, *, time_is_up: bool) -> Non
     choices, reasons = problem.choices, set(result.reasons)
     if StopReason.DIVERGED in reasons:
         report_divergence(choices, result)
-    n_iter = max(map(len, result.loss_curves))
+    n_iter = max(map(len, result.curves.losses))
     if StopReason.INTERRUPTED in reasons:
-        which = "best" if any(result.score_curves) else "latest"
+        which = "best" if any(result.curves.scores) else "latest"
         of = of_members(choices, result)
         warnings.warn(f"Training interrupted by user. The {which} weights{of} are kept.", stacklevel=2)
     elif time_is_up:
@@ -67,14 +67,14 @@ def report_divergence(choices: Choices, result: TrainingResult) -> None:
     """Raise an error if networks are lost; warn if they have weights from before."""
     diverged = [k for k, reason in enumerate(result.reasons) if reason is StopReason.DIVERGED]
     of = "" if choices.n_members == 1 else f" of {len(diverged)} of {choices.n_members} members"
-    n_iter = max(1, *(len(result.loss_curves[k]) for k in diverged))
+    n_iter = max(1, *(len(result.curves.losses[k]) for k in diverged))
     words = (
         f"training{of} diverged in iteration {n_iter} with solver={choices.params['solver']!r},"
         f" learning_rate_init={choices.learning_rate_init!r}. Scale X (standardize=True, or a"
         " StandardScaler) or lower learning_rate_init."
     )
     # With validation there are weights from before; scikit-learn keeps them too.
-    kept = [any(np.isfinite(score) for score in result.score_curves[k]) for k in diverged]
+    kept = [any(np.isfinite(score) for score in result.curves.scores[k]) for k in diverged]
     if not all(kept):
         raise ValueError(
             "Solver produced non-finite parameter weights. The input data may contain large"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from skmlp.network.arrays import Array
 from skmlp.network.objective import Objective
 from skmlp.training.result import Epoch, Monitor, TrainingResult
+from skmlp.training.state import Curves
 from skmlp.training.stopping import StopReason
 
 Cost = Callable[[Array, Array], Array]
@@ -178,9 +179,7 @@ class Solver(ABC):
         return TrainingResult(
             theta=np.stack([run.theta for run in runs]),
             losses=[run.loss for run in runs],
-            loss_curves=[run.losses for run in runs],
-            score_curves=[[] for _ in runs],
-            validation_losses=[[] for _ in runs],
+            curves=replace(Curves.start(len(runs)), losses=[run.losses for run in runs]),
             reasons=[run.reason for run in runs],
             messages=[run.message for run in runs],
         )

@@ -144,24 +144,20 @@ class Stack:
 
     def _coming_steps(self, factors: Callable[[Array], Array]) -> Iterator[_Step]:
         """Yield the steps of this epoch and of all later ones in which `State.rate` stays as it is."""
-        n_networks, taken = len(self.networks), self.state.step[:, np.newaxis].copy()
-        n_constants = max(len(self.setup.batches.counts) * n_networks, STEPS_AHEAD)
+        setup, n_networks, taken = self.setup, len(self.networks), self.state.step[:, np.newaxis].copy()
+        n_constants = max(len(setup.batches.counts) * n_networks, STEPS_AHEAD)
         size = max(1, min(n_constants, CONSTANTS_AT_A_TIME) // n_networks)
         for start in count(0, size):
             # One step more than is used: numpy computes the power of a single number in another way than
             # those of many, and its last bit may differ.
             steps = np.arange(start, start + size + 1)
             rate = factors(steps)[:, np.newaxis, np.newaxis] * self.state.rate[:, np.newaxis]
-            yield from self._steps_at(rate, steps[:, np.newaxis, np.newaxis] + (taken + 1.0))
-
-    def _steps_at(self, rate: Array, t: Array) -> Iterator[_Step]:
-        """Return all steps but the last one of ``rate`` and ``t``, arrays of shape (n_steps + 1, K, 1)."""
-        optimizer, weight_decay, n_steps = self.setup.optimizer, self.setup.weight_decay, len(t) - 1
-        constants = zip(*(self._by_step(c, n_steps) for c in optimizer.constants(rate, t)), strict=True)
-        decay: Iterator[Array | None] = repeat(None, n_steps)
-        if weight_decay is not None:
-            decay = self._by_step(1 - rate * weight_decay[:, np.newaxis], n_steps)
-        return zip(rate[:-1, :, 0], decay, constants, strict=True)
+            t = steps[:, np.newaxis, np.newaxis] + (taken + 1.0)
+            constants = [self._by_step(c, size) for c in setup.optimizer.constants(rate, t)]
+            decay: Iterator[Array | None] = repeat(None, size)
+            if setup.weight_decay is not None:
+                decay = self._by_step(1 - rate * setup.weight_decay[:, np.newaxis], size)
+            yield from zip(rate[:-1, :, 0], decay, zip(*constants, strict=True), strict=True)
 
     def _by_step(self, constant: Array | float, n_steps: int) -> Iterator[Array]:
         """Return the values of a constant (n_steps + 1, K, 1) or (K, 1) in each step, cast once and last.

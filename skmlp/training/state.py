@@ -75,7 +75,7 @@ class Curves(Rows):
     scores, validation_losses : list of K lists of float
         Score and loss on the validation rows; empty without validation.
     rates : list of K lists of float
-        The learning rate of the last step of each epoch.
+        The learning rate of the last step of each epoch; empty from a solver that has none.
     """
 
     losses: list[list[float]]

@@ -73,7 +73,14 @@ class StochasticSolver:
         state.put(stack.networks, stack.state)
         self.setup.objective.training.streams = state.streams
         best = None if self.validate is None else state.best_theta
-        return TrainingResult.of_state(state, state.theta if best is None else best, reasons)
+        return TrainingResult(
+            theta=state.theta if best is None else best,
+            losses=[losses[-1] if losses else np.inf for losses in state.curves.losses],
+            curves=state.curves,
+            reasons=reasons,
+            messages=[""] * len(reasons),
+            state=state,
+        )
 
     def _epoch(self, index: int, stack: Stack) -> dict[int, StopReason]:
         """Train for an epoch, tell the monitor, and return which networks stop and why."""
