@@ -14,7 +14,7 @@ from skmlp.fitting.stacks import PooledSamples, networks_of, per_network, valida
 from skmlp.network.hyperparameters import stacked
 from skmlp.network.objective import Objective
 from skmlp.training.batches import Batches
-from skmlp.training.full_batch import Samples
+from skmlp.training.full_batch import Run
 from skmlp.training.optimizers import Optimizer
 from skmlp.training.result import Monitor, TrainingResult
 from skmlp.training.stack import Setup
@@ -29,17 +29,22 @@ def train(problem: Problem, monitor: Monitor) -> TrainingResult:
     if isinstance(choices.solver, Optimizer):
         (result,) = train_stack([problem], monitor)
         return result
-    return choices.solver.train(
-        problem.objective,
-        problem.theta,
-        Samples(data.X, data.y, data.sample_weight),
-        random_states=problem.random_states,
-        max_iter=choices.max_iter,
-        max_fun=choices.max_fun,
-        tol=np.full(len(problem.theta), choices.tol),
-        monitor=monitor,
-        cost=problem.cost,
-    )
+    runs = [
+        Run(
+            problem.objective.keep(network),
+            problem.theta[k].copy(),
+            (data.X, data.y, data.sample_weight),
+            k,
+            problem.random_states[k],
+            choices.max_iter,
+            choices.max_fun,
+            choices.tol,
+            monitor,
+            problem.cost,
+        )
+        for k, network in enumerate(np.eye(len(problem.theta), dtype=bool))
+    ]
+    return choices.solver.train(runs)
 
 
 def train_stack(
@@ -78,7 +83,7 @@ def train_stack(
         state.order += start
     setup = Setup(
         Objective.stack([problem.objective for problem in problems]),
-        Batches(samples.X, samples.y, samples.weights, n_rows, batch_size, problems[0].network.widths[-1]),
+        Batches(samples.X, samples.y, samples.weights, batch_size, problems[0].network.widths[-1], n_rows),
         optimizer=stacked(optimizers),
         learning_rate=per_network(problems, lambda choices: choices.learning_rate_init),
         stopping=Stopping(

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skmlp.network.arrays import Array, Block, SparseBlock
+from skmlp.network.hyperparameters import per_network
 from skmlp.network.objective import block_weight
 
 GATHER_BYTES = 262_144
@@ -59,6 +60,7 @@ class Chunk:
         return sums
 
 
+@dataclass(eq=False)
 class Batches:
     """The samples of a training set in blocks of ``batch_size``, in each network's own order.
 
@@ -71,26 +73,22 @@ class Batches:
         Shared by all networks; its dtype is that of the batches.
     y : array of shape (n_samples, n_outputs), of the same dtype
     sample_weight : array of shape (n_samples,), or None
+    batch_size : int
+    n_scores : int
+        Raw scores per row.
     n_rows : array of shape (K,)
         How many samples each network is trained on.
-    batch_size : int
-    n_scores : int, default=n_outputs
-        Raw scores per row.
     """
 
-    def __init__(
-        self,
-        X: Any,
-        y: Array,
-        sample_weight: Array | None,
-        n_rows: Array,
-        batch_size: int,
-        n_scores: int | None = None,
-    ) -> None:
-        self.X, self.y, self.sample_weight = X, y, sample_weight
-        self.batch_size = batch_size
-        self.n_scores = n_scores or y.shape[1]
-        self.n_rows = n_rows
+    X: Any
+    y: Array
+    sample_weight: Array | None
+    batch_size: int
+    n_scores: int
+    n_rows: Array = per_network()
+
+    def __post_init__(self) -> None:
+        n_rows, batch_size = self.n_rows, self.batch_size
         self._longest = int(n_rows.max())
         starts = np.arange(0, self._longest, batch_size)
         self.counts = np.clip(n_rows - starts[:, np.newaxis], 0, batch_size)
@@ -101,13 +99,8 @@ class Batches:
                 f"{batch_size}, {n_rows.tolist()} rows give different ones."
             )
         self._is_row = np.arange(self._longest) < n_rows[:, np.newaxis]
-        self._weighted = sample_weight is not None or not self._is_row.all()
+        self._weighted = self.sample_weight is not None or not self._is_row.all()
         self._allocate()
-
-    def keep(self, networks: Array) -> Batches:
-        """Return the batches of some of the networks, given as a boolean mask over K."""
-        n_rows = self.n_rows[networks]
-        return Batches(self.X, self.y, self.sample_weight, n_rows, self.batch_size, self.n_scores)
 
     def shuffle(self, order: Array, random_states: Sequence[np.random.RandomState]) -> None:
         """Shuffle the ``order`` (K, n) of each network's rows in place, each by its own random stream."""

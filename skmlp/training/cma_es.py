@@ -219,18 +219,16 @@ class EvolutionRun:
         latest = self.best[-10 - per_parameter :]
         lasts = generation >= 10 + per_parameter
         low, high = min(latest), max(latest)
+        spread = max(high, values[-1]) - min(low, values[0])
         deviations = self.step_size * np.sqrt(self.covariance.variances)
+        largest = max(deviations.max(), self.step_size * np.abs(self.path).max())
+        longest = self.step_size * self.covariance.deviations.max()
         axis = self.step_size * self.covariance.stretch(np.eye(1, n, generation % n)[0])
-        tol_x = 1e-12 * self._first_step_size
         criteria = {
             "EqualFunValues: the best value has long been the same": lasts and low == high,
-            "TolFun: the latest values differ by less than tol": lasts
-            and max(high, values[-1]) - min(low, values[0]) < self.tol,
-            "TolX: the candidates hardly differ": deviations.max() < tol_x
-            and self.step_size * np.abs(self.path).max() < tol_x,
-            "TolXUp: the step size has grown beyond measure": self.step_size
-            * self.covariance.deviations.max()
-            > 1e4 * self._first_step_size,
+            "TolFun: the latest values differ by less than tol": lasts and spread < self.tol,
+            "TolX: the candidates hardly differ": largest < 1e-12 * self._first_step_size,
+            "TolXUp: the step size has grown beyond measure": longest > 1e4 * self._first_step_size,
             "ConditionCov: the covariance matrix is badly conditioned": not well_conditioned,
             "NoEffectAxis: a step is below rounding": (self.mean == self.mean + 0.1 * axis).all(),
             "NoEffectCoord: a step is below rounding": (self.mean == self.mean + 0.2 * deviations).any(),

@@ -158,7 +158,7 @@ class Adam(Optimizer):
 
 
 @dataclass(frozen=True)
-class NAdam(Optimizer):
+class NAdam(Adam):
     """Adam with Nesterov's momentum [Dozat 2016, algorithm 2; docs, eq. (44) and (45)].
 
     With mu_t = beta_1 (1 - 0.96^(t decay) / 2) and M_t = mu_1 ... mu_t:
@@ -176,15 +176,11 @@ class NAdam(Optimizer):
     """
 
     name: ClassVar[str] = "nadam"
-    n_moments: ClassVar[int] = 2
     n_scratch: ClassVar[int] = 1
-    beta_1: PerNetwork = per_network(0.9)
-    beta_2: PerNetwork = per_network(0.999)
-    epsilon: PerNetwork = per_network(1e-8)
     momentum_decay: float = 0.004
 
     def __post_init__(self) -> None:
-        check_decay(self, "beta_1", "beta_2")
+        super().__post_init__()
         is_valid = within(self.momentum_decay, 0, math.inf)
         check_field(self, "momentum_decay", is_valid, "at least 0 and finite")
 

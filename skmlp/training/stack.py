@@ -63,7 +63,7 @@ class Setup:
         return replace(
             kept(self, networks),
             objective=self.objective.keep(networks),
-            batches=self.batches.keep(networks),
+            batches=kept(self.batches, networks),
             optimizer=kept(self.optimizer, networks),
             stopping=kept(self.stopping, networks),
         )

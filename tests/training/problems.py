@@ -11,6 +11,7 @@ from skmlp.network.losses import SquaredError
 from skmlp.network.network import multilayer_perceptron
 from skmlp.network.objective import Objective
 from skmlp.training.batches import Batches
+from skmlp.training.full_batch import Run
 from skmlp.training.optimizers import Adam, Optimizer
 from skmlp.training.result import Monitor
 from skmlp.training.schedules import Constant
@@ -85,7 +86,7 @@ class Training:
             self.network, loss, np.array([member.alpha for member in members], dtype=dtype)
         )
         n_rows = np.array([len(member.rows) for member in members])
-        self.batches = Batches(make(X.astype(dtype)), self.y, weight, n_rows, batch_size)
+        self.batches = Batches(make(X.astype(dtype)), self.y, weight, batch_size, n_outputs, n_rows)
         self.setup = Setup(
             self.objective,
             self.batches,
@@ -119,6 +120,16 @@ class Training:
 
     def run(self):
         return self.solver().train(self.state)
+
+
+def runs_of(objective, theta, samples, *, random_states, max_iter, max_fun, tol, monitor=None, cost=None):
+    """Return a run of each network of an objective."""
+    tol = np.broadcast_to(tol, len(theta)).tolist()
+    limits, watched = (max_iter, max_fun), (monitor or Monitor(), cost)
+    return [
+        Run(objective.keep(own), theta[k].copy(), samples, k, random_states[k], *limits, tol[k], *watched)
+        for k, own in enumerate(np.eye(len(theta), dtype=bool))
+    ]
 
 
 def train(*members, **options):

@@ -9,9 +9,9 @@ from skmlp.network.objective import Objective
 from skmlp.training import cma_es
 from skmlp.training.cma_es import FULL_COVARIANCE
 from skmlp.training.evolution import EvolutionStrategy
-from skmlp.training.full_batch import Samples
 from skmlp.training.result import Monitor
 from skmlp.training.stopping import StopReason
+from tests.training.problems import runs_of
 
 N = 8
 
@@ -101,23 +101,24 @@ class Values:
         return self.function(theta)
 
 
-NO_SAMPLES = Samples(np.empty((0, 1)), np.empty((0, 1)), None)
+NO_SAMPLES = np.empty((0, 1)), np.empty((0, 1)), None
 
 
 def train(
     function, theta=None, seeds=(0,), *, max_iter=5000, max_fun=10**6, tol=1e-12, monitor=None, **settings
 ):
     theta = start(n_networks=len(seeds)) if theta is None else theta
-    return EvolutionStrategy(**{"n_restarts": 0, **settings}).train(
+    runs = runs_of(
         Values(function),
         theta,
         NO_SAMPLES,
         random_states=[np.random.RandomState(seed) for seed in seeds],
         max_iter=max_iter,
         max_fun=max_fun,
-        tol=np.broadcast_to(tol, len(theta)),
+        tol=tol,
         monitor=monitor,
     )
+    return EvolutionStrategy(**{"n_restarts": 0, **settings}).train(runs)
 
 
 # What it solves, and in how many evaluations (the median of ten runs, and a third more)
@@ -393,16 +394,17 @@ def test_a_cost_takes_the_place_of_the_loss():
         shapes.append((theta.shape, z.shape))
         return np.abs(z - 0.7).max(axis=(1, 2))
 
-    result = EvolutionStrategy(n_restarts=0).train(
+    runs = runs_of(
         objective,
         network.initial_parameters([np.random.RandomState(0)], np.dtype(float)),
-        Samples(x, np.zeros((19, 1)), None),
+        (x, np.zeros((19, 1)), None),
         random_states=[np.random.RandomState(1)],
         max_iter=200,
         max_fun=10**6,
-        tol=np.array([1e-9]),
+        tol=1e-9,
         cost=cost,
     )
+    result = EvolutionStrategy(n_restarts=0).train(runs)
     assert set(shapes) == {((11, 13), (11, 19, 1))}
     z = network.output(network.layout.view(result.theta).layers, x)
     np.testing.assert_allclose(np.abs(z - 0.7).max(), result.losses[0])

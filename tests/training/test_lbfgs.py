@@ -8,11 +8,11 @@ from skmlp.network.activations import Tanh
 from skmlp.network.losses import LogLoss, Poisson, SquaredError
 from skmlp.network.network import multilayer_perceptron
 from skmlp.network.objective import Objective
-from skmlp.training.full_batch import Samples
 from skmlp.training.lbfgs import LBFGS
 from skmlp.training.result import Monitor
 from skmlp.training.stopping import StopReason
 from tests.network.problems import naive_losses, naive_raw_scores, weights_and_biases
+from tests.training.problems import runs_of
 
 N, M, Q = 53, 5, 3
 RNG = np.random.default_rng(0)
@@ -39,19 +39,20 @@ class Problem:
             scale=0.3, size=(n_networks, self.network.layout.n_parameters)
         )
         self.theta = theta.astype(dtype)
-        self.tol = np.broadcast_to(tol, n_networks)
+        self.tol = tol
 
     def run(self, X=X, sample_weight=None, max_iter=1000, max_fun=10_000, monitor=None):
-        return LBFGS().train(
+        runs = runs_of(
             self.objective,
             self.theta,
-            Samples(X.astype(self.y.dtype), self.y, sample_weight),
+            (X.astype(self.y.dtype), self.y, sample_weight),
             random_states=[np.random.RandomState(0)] * len(self.theta),
             max_iter=max_iter,
             max_fun=max_fun,
             tol=self.tol,
             monitor=monitor,
         )
+        return LBFGS().train(runs)
 
     def value(self, theta, sample_weight=None):
         """Return the objective of one network, written down once more."""

@@ -8,11 +8,11 @@ from skmlp.network.network import multilayer_perceptron
 from skmlp.network.normalizations import LayerNormalization
 from skmlp.network.objective import Objective
 from skmlp.training import levenberg_marquardt
-from skmlp.training.full_batch import Samples
 from skmlp.training.lbfgs import LBFGS
 from skmlp.training.levenberg_marquardt import LevenbergMarquardt, normal_equations
 from skmlp.training.stopping import StopReason
 from tests.network.problems import weights_and_biases
+from tests.training.problems import runs_of
 from tests.training.test_lbfgs import Leaver
 
 N, M, Q = 53, 5, 3
@@ -52,16 +52,17 @@ class Problem:
         max_fun=10_000,
         **options,
     ):
-        return solver.train(
+        runs = runs_of(
             self.objective,
             self.theta,
-            Samples(X.astype(self.dtype), self.y, weights),
+            (X.astype(self.dtype), self.y, weights),
             random_states=[np.random.RandomState(0)] * len(self.theta),
             max_iter=max_iter,
             max_fun=max_fun,
-            tol=np.broadcast_to(tol, len(self.theta)),
+            tol=tol,
             **options,
         )
+        return solver.train(runs)
 
     def jacobian(self, theta, step=1e-5):
         """Return d z / d theta (N, Q, P) by central differences."""

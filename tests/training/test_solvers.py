@@ -10,15 +10,15 @@ from skmlp.network.activations import Tanh
 from skmlp.network.losses import SquaredError
 from skmlp.network.network import multilayer_perceptron
 from skmlp.network.objective import Objective
-from skmlp.training.full_batch import Samples
 from skmlp.training.optimizers import OPTIMIZERS
 from skmlp.training.result import Monitor
 from skmlp.training.solvers import SOLVERS
 from skmlp.training.stopping import StopReason
+from tests.training.problems import runs_of
 
 N, M = 53, 3
 X = np.random.default_rng(0).normal(size=(N, M))
-SAMPLES = Samples(X, np.sin(X[:, :1] + X[:, 1:2]), None)
+SAMPLES = X, np.sin(X[:, :1] + X[:, 1:2]), None
 EVERY_SOLVER = pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
 
 
@@ -30,11 +30,11 @@ def train(solver, n_networks=3, **options):
         "random_states": random_states,
         "max_iter": 60,
         "max_fun": 10**5,
-        "tol": np.full(n_networks, 1e-6),
+        "tol": 1e-6,
         **options,
     }
     objective = Objective(network, SquaredError(), np.full(n_networks, 1e-3))
-    return theta, objective, solver.train(objective, theta, SAMPLES, **arguments)
+    return theta, objective, solver.train(runs_of(objective, theta, SAMPLES, **arguments))
 
 
 class Interrupted(Monitor):
