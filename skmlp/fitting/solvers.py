@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import cast
 
 import numpy as np
@@ -78,7 +79,7 @@ def train_stack(
         started = [started_state(problem) for problem in problems]
         first_steps = [resume(problem, state) for problem, state in zip(problems, started, strict=True)]
     else:
-        started, first_steps = [state.copy() for state in states], [0]
+        started, first_steps = [deepcopy(state) for state in states], [0]
     for state, start in zip(started, samples.starts, strict=True):
         state.order += start
     setup = Setup(

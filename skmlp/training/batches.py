@@ -100,7 +100,17 @@ class Batches:
             )
         self._is_row = np.arange(self._longest) < n_rows[:, np.newaxis]
         self._weighted = self.sample_weight is not None or not self._is_row.all()
-        self._allocate()
+        self._sparse = not isinstance(self.X, np.ndarray)
+        batch_bytes = len(n_rows) * batch_size * self.X.shape[1] * self.X.dtype.itemsize
+        batches_per_chunk = 1 if self._sparse else max(1, GATHER_BYTES // max(1, batch_bytes))
+        self._chunk = min(batches_per_chunk * batch_size, self._longest)
+        shape = len(n_rows), self._chunk
+        self._y = np.empty_like(self.y, shape=(*shape, self.y.shape[1]))
+        self._scores = np.empty_like(self.y, shape=(*shape, self.n_scores))
+        self._weights = np.empty_like(self.y, shape=shape) if self._weighted else None
+        if not self._sparse:
+            self._x = np.empty_like(self.X, shape=(*shape, self.X.shape[1]), order="C")
+        self._chunks: dict[int, Chunk] = {}  # by length
 
     def shuffle(self, order: Array, random_states: Sequence[np.random.RandomState]) -> None:
         """Shuffle the ``order`` (K, n) of each network's rows in place, each by its own random stream."""
@@ -118,20 +128,6 @@ class Batches:
         for start in range(0, self._longest, self._chunk):
             columns = slice(start, min(start + self._chunk, self._longest))
             yield self._gather(order[:, columns], self._is_row[:, columns])
-
-    def _allocate(self) -> None:
-        n_networks = len(self.n_rows)
-        batch_bytes = n_networks * self.batch_size * self.X.shape[1] * self.X.dtype.itemsize
-        self._sparse = not isinstance(self.X, np.ndarray)
-        batches_per_chunk = 1 if self._sparse else max(1, GATHER_BYTES // max(1, batch_bytes))
-        self._chunk = min(batches_per_chunk * self.batch_size, self._longest)
-        shape = (n_networks, self._chunk)
-        self._y = np.empty_like(self.y, shape=(*shape, self.y.shape[1]))
-        self._scores = np.empty_like(self.y, shape=(*shape, self.n_scores))
-        self._weights = np.empty_like(self.y, shape=shape) if self._weighted else None
-        if not self._sparse:
-            self._x = np.empty_like(self.X, shape=(*shape, self.X.shape[1]), order="C")
-        self._chunks: dict[int, Chunk] = {}  # by length
 
     def _gather(self, index: Array, is_row: Array) -> Chunk:
         length = index.shape[1]

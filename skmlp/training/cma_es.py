@@ -155,8 +155,8 @@ class EvolutionRun:
         tol: float,
         random_state: np.random.RandomState,
     ) -> None:
-        n = len(mean)
-        self.mean, self.step_size = mean.astype(float), step_size
+        n, self.mean = len(mean), mean.astype(float)
+        self.step_size = self._first_step_size = step_size
         self.population_size, self.tol, self.random_state = population_size, tol, random_state
         self.constants = Constants.of(n, population_size)
         full = n <= FULL_COVARIANCE
@@ -165,7 +165,6 @@ class EvolutionRun:
         self.best: list[float] = []  # of each generation
         self.median: list[float] = []
         self.ended = ""
-        self._first_step_size = step_size
 
     def ask(self) -> Array:
         """Return the candidates of a generation, shape (population_size, P) [eqs. (38) to (40)]."""

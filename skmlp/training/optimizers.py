@@ -260,7 +260,5 @@ class RMSprop(Optimizer):
         np.subtract(theta, gradient, out=theta)
 
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    optimizer.name: optimizer for optimizer in (SGD, Adam, NAdam, RMSprop)
-}
+OPTIMIZERS: dict[str, type[Optimizer]] = {cls.name: cls for cls in (SGD, Adam, NAdam, RMSprop)}
 """Every optimizer by its name."""

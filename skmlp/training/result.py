@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from skmlp.network.arrays import Array
 from skmlp.training.state import Curves, Rows, State
 from skmlp.training.stopping import StopReason
@@ -36,7 +38,7 @@ class TrainingResult(Rows):
 
     def of(self, networks: slice) -> TrainingResult:
         """Return what became of some of the networks, see `Rows.take`."""
-        return self.take(range(len(self.theta))[networks])
+        return self.take(np.arange(len(self.theta))[networks])
 
     def trained(self) -> list[int]:
         """Return the networks that have finished an epoch (or iteration); if none has, all."""

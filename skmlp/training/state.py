@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
 from itertools import chain
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 import numpy as np
 
 from skmlp.network.arrays import Array
-
-Indices: TypeAlias = Sequence[int] | Array
 
 
 class Rows:
@@ -22,8 +19,8 @@ class Rows:
     list, which may be empty, None, or a dataclass of rows.
     """
 
-    def take(self, networks: Indices) -> Self:
-        """Return the rows of some networks: arrays are copied, the elements of lists are the same."""
+    def take(self, networks: Array) -> Self:
+        """Return some rows, given as indices: arrays are copied, the elements of lists are the same."""
 
         def taken(value: Any, axis: int) -> Any:
             if isinstance(value, Rows):
@@ -34,7 +31,7 @@ class Rows:
 
         return type(self)(**{name: taken(value, axis) for name, value, axis in self._fields()})
 
-    def put(self, networks: Indices, rows: Self) -> None:
+    def put(self, networks: Array, rows: Self) -> None:
         """Write ``rows`` into those of ``networks``."""
         for (_, value, axis), (_, new, _) in zip(self._fields(), rows._fields(), strict=True):
             if isinstance(value, Rows):
@@ -118,8 +115,7 @@ class State(Rows):
     without_improvement : array of shape (K,)
         Epochs since the last improvement by at least tol.
     order : array of shape (K, n)
-        The samples that each network is trained on, as indices in their present order, padded with one of
-        its own.
+        The samples of each network, as indices in their present order, padded with some of its own.
     random_states : list of K numpy.random.RandomState, or empty
         What shuffles the samples before every epoch; empty: the order stays.
     streams : list of K numpy.random.Generator, or empty
@@ -170,10 +166,6 @@ class State(Rows):
             best_theta=theta.copy() if validated else None,
             curves=Curves.start(n_networks),
         )
-
-    def copy(self) -> State:
-        """Return a copy, random streams and curves included."""
-        return deepcopy(self)
 
     @classmethod
     def concatenate(cls, parts: Sequence[State]) -> State:

@@ -52,15 +52,14 @@ class StochasticSolver:
         if self.validate is not None and state.best_theta is None:
             raise ValueError("Training with validation needs a state that began with validated=True.")
         stack = Stack(self.setup, state, np.arange(len(state.theta)))
-        reasons = [StopReason.MAX_ITER] * len(state.theta)
+        reasons = dict.fromkeys(range(len(state.theta)), StopReason.MAX_ITER)
         try:
             # Overflow is no surprise here: it is found, named and returned as divergence.
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 for index in range(len(state.curves.losses[0]), self.setup.stopping.max_iter):
                     self.monitor.begin(index)
                     stops = self._epoch(index, stack)
-                    for network, reason in stops.items():
-                        reasons[network] = reason
+                    reasons |= stops
                     if len(stops) == len(stack.networks):
                         break
                     if stops:
@@ -68,8 +67,7 @@ class StochasticSolver:
                         state.put(stack.networks[leaving], stack.state.take(np.flatnonzero(leaving)))
                         stack = stack.keep(~leaving)
         except KeyboardInterrupt:
-            for network in stack.networks.tolist():
-                reasons[network] = StopReason.INTERRUPTED
+            reasons |= dict.fromkeys(stack.networks.tolist(), StopReason.INTERRUPTED)
         state.put(stack.networks, stack.state)
         self.setup.objective.training.streams = state.streams
         best = None if self.validate is None else state.best_theta
@@ -77,7 +75,7 @@ class StochasticSolver:
             theta=state.theta if best is None else best,
             losses=[losses[-1] if losses else np.inf for losses in state.curves.losses],
             curves=state.curves,
-            reasons=reasons,
+            reasons=[*reasons.values()],
             messages=[""] * len(reasons),
             state=state,
         )

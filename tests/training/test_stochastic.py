@@ -661,7 +661,7 @@ def test_training_continued_from_states_equals_one_longer_training(members, sche
     assert first.reasons == [StopReason.MAX_ITER] * 3
     before = [first.state.take([0]), first.state.take([1, 2])]
     kept = deepcopy(before)
-    second = training.solver(max_iter=12).train(State.concatenate(before).copy())
+    second = training.solver(max_iter=12).train(deepcopy(State.concatenate(before)))
     for name in ("curves", "reasons", "losses"):
         assert getattr(second, name) == getattr(expected, name), name
     np.testing.assert_array_equal(second.theta, expected.theta)
