@@ -32,16 +32,16 @@ def train(problem: Problem, monitor: Monitor) -> TrainingResult:
         return result
     runs = [
         Run(
-            problem.objective.keep(network),
-            problem.theta[k].copy(),
-            (data.X, data.y, data.sample_weight),
-            k,
-            problem.random_states[k],
-            choices.max_iter,
-            choices.max_fun,
-            choices.tol,
-            monitor,
-            problem.cost,
+            objective=problem.objective.keep(network),
+            theta=problem.theta[k].copy(),
+            samples=(data.X, data.y, data.sample_weight),
+            network=k,
+            random_state=problem.random_states[k],
+            max_iter=choices.max_iter,
+            max_fun=choices.max_fun,
+            tol=choices.tol,
+            monitor=monitor,
+            cost=problem.cost,
         )
         for k, network in enumerate(np.eye(len(problem.theta), dtype=bool))
     ]

@@ -123,7 +123,7 @@ class Batches:
         """Yield the batches of an epoch in this ``order``, several at a time; the next overwrite them.
 
         ``order`` (K, n) holds indices of samples, for each network at least as many as it has rows; those
-        beyond them are padding, of its own rows too.
+        beyond them are padding, taken from its own rows.
         """
         for start in range(0, self._longest, self._chunk):
             columns = slice(start, min(start + self._chunk, self._longest))

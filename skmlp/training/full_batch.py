@@ -116,13 +116,13 @@ class Solver(ABC):
         """Raise an error if the solver cannot train this many parameters."""
 
     def train(self, runs: Sequence[Run]) -> TrainingResult:
-        """Train networks one after the other, until one of them is stopped from outside."""
+        """Train the networks of ``runs`` one after the other, until one of them is stopped from outside."""
         self.check(len(runs[0].theta))
         ended: StopReason | None = None  # what has ended all training
         # Overflow is no surprise here: it is found, named and returned as divergence.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for run in runs:
-                with suppress(KeyboardInterrupt):  # the reason of a run until it has another
+                with suppress(KeyboardInterrupt):  # INTERRUPTED is its reason until it has another
                     run.reason = ended or self.minimize(run)
                 if run.reason in (StopReason.CALLBACK, StopReason.INTERRUPTED):
                     ended = run.reason
