@@ -11,8 +11,8 @@ from skmlp.training.result import TrainingResult
 
 def curves(result: TrainingResult, k: int, earlier: dict[str, Any]) -> dict[str, Any]:
     """Return the attributes of one network; curves continue ``earlier`` ones."""
-    losses, scores = result.loss_curves[k], result.score_curves[k]
-    state = result.state
+    noted, state = result.curves, result.state
+    losses, scores = noted.losses[k], noted.scores[k]
     best = -min(losses, default=result.losses[k]) if state is None else float(state.best[k])
     best_iter = int(np.nanargmax([-np.inf, *scores])) if scores else len(losses)
     return {
@@ -22,12 +22,12 @@ def curves(result: TrainingResult, k: int, earlier: dict[str, Any]) -> dict[str,
         "validation_scores_": [*(earlier.get("validation_scores_") or []), *scores] or None,
         "validation_loss_curve_": [
             *(earlier.get("validation_loss_curve_") or []),
-            *result.validation_losses[k],
+            *noted.validation_losses[k],
         ]
         or None,
         "learning_rate_curve_": None
-        if result.rate_curves is None
-        else [*(earlier.get("learning_rate_curve_") or []), *result.rate_curves[k]],
+        if state is None
+        else [*(earlier.get("learning_rate_curve_") or []), *noted.rates[k]],
         "t_": 0 if state is None else int(state.samples_seen[k]),
         "best_loss_": None if scores else -best,
         "best_validation_score_": best if scores else None,

@@ -26,9 +26,9 @@ def report(problem: Problem, result: TrainingResult, *, time_is_up: bool) -> Non
             f"The final loss is more than {ABSURD:.0f} times that of a constant prediction: the network has"
             f" learned nothing of use yet. {way_out_of_divergence(choices)}"
         )
-    n_iter = max(map(len, result.loss_curves))
+    n_iter = max(map(len, result.curves.losses))
     if StopReason.INTERRUPTED in reasons:
-        which = "best" if any(result.score_curves) else "latest"
+        which = "best" if any(result.curves.scores) else "latest"
         of = of_members(choices, result)
         warnings.warn(f"Training interrupted by user. The {which} weights{of} are kept.", stacklevel=2)
     elif time_is_up:
@@ -80,13 +80,13 @@ def report_divergence(choices: Choices, result: TrainingResult, verdict: Verdict
     stopped = np.array([reason is StopReason.DIVERGED for reason in result.reasons])
     diverged = np.flatnonzero(stopped | verdict.diverged)
     of = "" if choices.n_members == 1 else f" of {len(diverged)} of {choices.n_members} members"
-    n_iter = max(1, *(len(result.loss_curves[k]) for k in diverged))
+    n_iter = max(1, *(len(result.curves.losses[k]) for k in diverged))
     words = (
         f"training{of} diverged in iteration {n_iter} with solver={choices.params['solver']!r}."
         f" {way_out_of_divergence(choices)}"
     )
     # With validation there are weights from before; scikit-learn keeps them too.
-    has_earlier = np.array([np.isfinite(scores).any() for scores in result.score_curves])
+    has_earlier = np.array([np.isfinite(scores).any() for scores in result.curves.scores])
     if (verdict.diverged | (stopped & ~has_earlier)).any():
         raise ValueError(
             "Solver produced non-finite parameter weights. The input data may contain large"

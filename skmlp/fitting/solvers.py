@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import cast
 
 import numpy as np
@@ -14,9 +15,10 @@ from skmlp.fitting.stacks import PooledSamples, networks_of, per_network, valida
 from skmlp.network.hyperparameters import stacked
 from skmlp.network.objective import Objective
 from skmlp.training.batches import Batches
-from skmlp.training.full_batch import Samples
+from skmlp.training.full_batch import Run
 from skmlp.training.optimizers import Optimizer
 from skmlp.training.result import Monitor, TrainingResult
+from skmlp.training.stack import Setup
 from skmlp.training.state import State
 from skmlp.training.stochastic import StochasticSolver
 from skmlp.training.stopping import Stopping
@@ -28,17 +30,22 @@ def train(problem: Problem, monitor: Monitor) -> TrainingResult:
     if isinstance(choices.solver, Optimizer):
         (result,) = train_stack([problem], monitor)
         return result
-    return choices.solver.train(
-        problem.objective,
-        problem.theta,
-        Samples(data.X, data.y, data.sample_weight),
-        random_states=problem.random_states,
-        max_iter=choices.max_iter,
-        max_fun=choices.max_fun,
-        tol=np.full(len(problem.theta), choices.tol),
-        monitor=monitor,
-        cost=problem.cost,
-    )
+    runs = [
+        Run(
+            objective=problem.objective.keep(network),
+            theta=problem.theta[k].copy(),
+            samples=(data.X, data.y, data.sample_weight),
+            network=k,
+            random_state=problem.random_states[k],
+            max_iter=choices.max_iter,
+            max_fun=choices.max_fun,
+            tol=choices.tol,
+            monitor=monitor,
+            cost=problem.cost,
+        )
+        for k, network in enumerate(np.eye(len(problem.theta), dtype=bool))
+    ]
+    return choices.solver.train(runs)
 
 
 def train_stack(
@@ -72,22 +79,25 @@ def train_stack(
         started = [started_state(problem) for problem in problems]
         first_steps = [resume(problem, state) for problem, state in zip(problems, started, strict=True)]
     else:
-        started, first_steps = [state.copy() for state in states], [0]
+        started, first_steps = [deepcopy(state) for state in states], [0]
     for state, start in zip(started, samples.starts, strict=True):
         state.order += start
-    solver = StochasticSolver(
+    setup = Setup(
         Objective.stack([problem.objective for problem in problems]),
-        Batches(samples.X, samples.y, samples.weights, n_rows, batch_size, problems[0].network.widths[-1]),
+        Batches(samples.X, samples.y, samples.weights, batch_size, problems[0].network.widths[-1], n_rows),
         optimizer=stacked(optimizers),
-        schedule=choices.schedule,
         learning_rate=per_network(problems, lambda choices: choices.learning_rate_init),
         stopping=Stopping(
             1 if problems[0].incremental else choices.max_iter,
-            per_network(problems, lambda choices: choices.tol),
             choices.n_iter_no_change,
+            per_network(problems, lambda choices: choices.tol),
         ),
         weight_decay=weight_decay if weight_decay.any() else None,
         max_grad_norm=max_grad_norm if np.isfinite(max_grad_norm).any() else None,
+    )
+    solver = StochasticSolver(
+        setup,
+        schedule=choices.schedule,
         validate=validation_of(problems),
         monitor=monitor,
         n_epochs=choices.max_iter,

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skmlp.network.arrays import Array, Block, SparseBlock
+from skmlp.network.hyperparameters import per_network
 from skmlp.network.objective import block_weight
 
 GATHER_BYTES = 262_144
@@ -59,14 +60,7 @@ class Chunk:
         return sums
 
 
-def initial_order(rows: Sequence[Array]) -> Array:
-    """Return the ``rows`` of K networks as one array (K, n): shorter ones are padded with their first."""
-    order = np.empty((len(rows), max(map(len, rows))), dtype=np.intp)
-    for padded, own in zip(order, rows, strict=True):
-        padded[: len(own)], padded[len(own) :] = own, own[0]
-    return order
-
-
+@dataclass(eq=False)
 class Batches:
     """The samples of a training set in blocks of ``batch_size``, in each network's own order.
 
@@ -79,26 +73,22 @@ class Batches:
         Shared by all networks; its dtype is that of the batches.
     y : array of shape (n_samples, n_outputs), of the same dtype
     sample_weight : array of shape (n_samples,), or None
+    batch_size : int
+    n_scores : int
+        Raw scores per row.
     n_rows : array of shape (K,)
         How many samples each network is trained on.
-    batch_size : int
-    n_scores : int, default=n_outputs
-        Raw scores per row.
     """
 
-    def __init__(
-        self,
-        X: Any,
-        y: Array,
-        sample_weight: Array | None,
-        n_rows: Array,
-        batch_size: int,
-        n_scores: int | None = None,
-    ) -> None:
-        self.X, self.y, self.sample_weight = X, y, sample_weight
-        self.batch_size = batch_size
-        self.n_scores = n_scores or y.shape[1]
-        self.n_rows = n_rows
+    X: Any
+    y: Array
+    sample_weight: Array | None
+    batch_size: int
+    n_scores: int
+    n_rows: Array = per_network()
+
+    def __post_init__(self) -> None:
+        n_rows, batch_size = self.n_rows, self.batch_size
         self._longest = int(n_rows.max())
         starts = np.arange(0, self._longest, batch_size)
         self.counts = np.clip(n_rows - starts[:, np.newaxis], 0, batch_size)
@@ -109,13 +99,18 @@ class Batches:
                 f"{batch_size}, {n_rows.tolist()} rows give different ones."
             )
         self._is_row = np.arange(self._longest) < n_rows[:, np.newaxis]
-        self._weighted = sample_weight is not None or not self._is_row.all()
-        self._allocate()
-
-    def keep(self, networks: Array) -> Batches:
-        """Return the batches of some of the networks, given as a boolean mask over K."""
-        n_rows = self.n_rows[networks]
-        return Batches(self.X, self.y, self.sample_weight, n_rows, self.batch_size, self.n_scores)
+        self._weighted = self.sample_weight is not None or not self._is_row.all()
+        self._sparse = not isinstance(self.X, np.ndarray)
+        batch_bytes = len(n_rows) * batch_size * self.X.shape[1] * self.X.dtype.itemsize
+        batches_per_chunk = 1 if self._sparse else max(1, GATHER_BYTES // max(1, batch_bytes))
+        self._chunk = min(batches_per_chunk * batch_size, self._longest)
+        shape = len(n_rows), self._chunk
+        self._y = np.empty_like(self.y, shape=(*shape, self.y.shape[1]))
+        self._scores = np.empty_like(self.y, shape=(*shape, self.n_scores))
+        self._weights = np.empty_like(self.y, shape=shape) if self._weighted else None
+        if not self._sparse:
+            self._x = np.empty_like(self.X, shape=(*shape, self.X.shape[1]), order="C")
+        self._chunks: dict[int, Chunk] = {}  # by length
 
     def shuffle(self, order: Array, random_states: Sequence[np.random.RandomState]) -> None:
         """Shuffle the ``order`` (K, n) of each network's rows in place, each by its own random stream."""
@@ -128,25 +123,11 @@ class Batches:
         """Yield the batches of an epoch in this ``order``, several at a time; the next overwrite them.
 
         ``order`` (K, n) holds indices of samples, for each network at least as many as it has rows; those
-        beyond them are padding, see `initial_order`.
+        beyond them are padding, taken from its own rows.
         """
         for start in range(0, self._longest, self._chunk):
             columns = slice(start, min(start + self._chunk, self._longest))
             yield self._gather(order[:, columns], self._is_row[:, columns])
-
-    def _allocate(self) -> None:
-        n_networks = len(self.n_rows)
-        batch_bytes = n_networks * self.batch_size * self.X.shape[1] * self.X.dtype.itemsize
-        self._sparse = not isinstance(self.X, np.ndarray)
-        batches_per_chunk = 1 if self._sparse else max(1, GATHER_BYTES // max(1, batch_bytes))
-        self._chunk = min(batches_per_chunk * self.batch_size, self._longest)
-        shape = (n_networks, self._chunk)
-        self._y = np.empty_like(self.y, shape=(*shape, self.y.shape[1]))
-        self._scores = np.empty_like(self.y, shape=(*shape, self.n_scores))
-        self._weights = np.empty_like(self.y, shape=shape) if self._weighted else None
-        if not self._sparse:
-            self._x = np.empty_like(self.X, shape=(*shape, self.X.shape[1]), order="C")
-        self._chunks: dict[int, Chunk] = {}  # by length
 
     def _gather(self, index: Array, is_row: Array) -> Chunk:
         length = index.shape[1]

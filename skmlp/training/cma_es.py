@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, exp, floor, inf, log, sqrt
-from typing import Protocol
+from statistics import median_high
 
 import numpy as np
 
@@ -74,50 +74,25 @@ class Constants:
         return cls(weights, mu_eff, c_sigma, d_sigma, c_c, c_1, c_mu, chi_n)
 
 
-class _Covariance(Protocol):
-    """C = B D^2 B^T, from which the candidates are drawn."""
-
-    deviations: Array  # the diagonal of D
-
-    @property
-    def variances(self) -> Array:
-        """The diagonal of C."""
-
-    def axis(self, i: int) -> Array:
-        """Return column ``i`` of B D."""
-
-    def stretch(self, z: Array) -> Array:
-        """Return B D z of each row z."""
-
-    def turn(self, z: Array) -> Array:
-        """Return B z of one vector."""
-
-    def update(self, decay: float, weights: Array, y: Array) -> bool:
-        """Let C be decay C + sum_i weights_i y_i y_i^T; return whether it is well conditioned."""
-
-
 class _FullCovariance:
-    """C of shape (P, P); B and D follow it every ``lag`` generations [appendix B.2]."""
+    """C = B D^2 B^T of shape (P, P); B and D follow it every ``lag`` generations [appendix B.2]."""
 
     def __init__(self, n: int, constants: Constants) -> None:
-        self.C, self.B, self.deviations = np.eye(n), np.eye(n), np.ones(n)
+        self.C, self.B, self.deviations = np.eye(n), np.eye(n), np.ones(n)  # the last: diagonal of D
+        self.variances = np.diagonal(self.C)  # a view
         self.lag = max(1, floor(1 / (10 * n * (constants.c_1 + constants.c_mu))))
         self._n_updates = 0
 
-    @property
-    def variances(self) -> Array:
-        return np.diagonal(self.C)
-
-    def axis(self, i: int) -> Array:
-        return np.asarray(self.B[:, i] * self.deviations[i])
-
     def stretch(self, z: Array) -> Array:
+        """Return B D z of each row z."""
         return np.asarray((z * self.deviations) @ self.B.T)
 
     def turn(self, z: Array) -> Array:
+        """Return B z of one vector."""
         return np.asarray(self.B @ z)
 
     def update(self, decay: float, weights: Array, y: Array) -> bool:
+        """Let C be decay C + sum_i weights_i y_i y_i^T; return whether it is well conditioned."""
         self.C *= decay
         self.C += (y.T * weights) @ y
         self._n_updates += 1
@@ -131,15 +106,10 @@ class _FullCovariance:
 
 
 class _Variances:
-    """The diagonal of C alone, B = I [Ros & Hansen 2008]: all is O(P) per candidate."""
+    """The same of the diagonal of C alone, B = I [Ros & Hansen 2008]: all is O(P) per candidate."""
 
     def __init__(self, n: int) -> None:
         self.variances, self.deviations = np.ones(n), np.ones(n)
-
-    def axis(self, i: int) -> Array:
-        axis = np.zeros_like(self.deviations)
-        axis[i] = self.deviations[i]
-        return axis
 
     def stretch(self, z: Array) -> Array:
         return np.asarray(z * self.deviations)
@@ -185,18 +155,16 @@ class EvolutionRun:
         tol: float,
         random_state: np.random.RandomState,
     ) -> None:
-        n = len(mean)
-        self.mean, self.step_size = mean.astype(float), step_size
+        n, self.mean = len(mean), mean.astype(float)
+        self.step_size = self._first_step_size = step_size
         self.population_size, self.tol, self.random_state = population_size, tol, random_state
         self.constants = Constants.of(n, population_size)
-        self.covariance: _Covariance = (
-            _FullCovariance(n, self.constants) if n <= FULL_COVARIANCE else _Variances(n)
-        )
+        full = n <= FULL_COVARIANCE
+        self.covariance = _FullCovariance(n, self.constants) if full else _Variances(n)
         self.path_of_step_size, self.path = np.zeros(n), np.zeros(n)  # p_sigma and p_c
         self.best: list[float] = []  # of each generation
         self.median: list[float] = []
         self.ended = ""
-        self._first_step_size = step_size
 
     def ask(self) -> Array:
         """Return the candidates of a generation, shape (population_size, P) [eqs. (38) to (40)]."""
@@ -250,18 +218,16 @@ class EvolutionRun:
         latest = self.best[-10 - per_parameter :]
         lasts = generation >= 10 + per_parameter
         low, high = min(latest), max(latest)
+        spread = max(high, values[-1]) - min(low, values[0])
         deviations = self.step_size * np.sqrt(self.covariance.variances)
-        axis = self.step_size * self.covariance.axis(generation % n)
-        tol_x = 1e-12 * self._first_step_size
+        largest = max(deviations.max(), self.step_size * np.abs(self.path).max())
+        longest = self.step_size * self.covariance.deviations.max()
+        axis = self.step_size * self.covariance.stretch(np.eye(1, n, generation % n)[0])
         criteria = {
             "EqualFunValues: the best value has long been the same": lasts and low == high,
-            "TolFun: the latest values differ by less than tol": lasts
-            and max(high, values[-1]) - min(low, values[0]) < self.tol,
-            "TolX: the candidates hardly differ": deviations.max() < tol_x
-            and self.step_size * np.abs(self.path).max() < tol_x,
-            "TolXUp: the step size has grown beyond measure": self.step_size
-            * self.covariance.deviations.max()
-            > 1e4 * self._first_step_size,
+            "TolFun: the latest values differ by less than tol": lasts and spread < self.tol,
+            "TolX: the candidates hardly differ": largest < 1e-12 * self._first_step_size,
+            "TolXUp: the step size has grown beyond measure": longest > 1e4 * self._first_step_size,
             "ConditionCov: the covariance matrix is badly conditioned": not well_conditioned,
             "NoEffectAxis: a step is below rounding": (self.mean == self.mean + 0.1 * axis).all(),
             "NoEffectCoord: a step is below rounding": (self.mean == self.mean + 0.2 * deviations).any(),
@@ -275,11 +241,6 @@ class EvolutionRun:
         span = min(max(generation // 5, shortest), 20_000)
         part = span * 3 // 10
         return generation >= span and all(
-            _median(history[-part:]) >= _median(history[-span : part - span])
+            median_high(history[-part:]) >= median_high(history[-span : part - span])
             for history in (self.best, self.median)
         )
-
-
-def _median(values: list[float]) -> float:
-    """Return the upper median: one of the values, so that only their order matters."""
-    return sorted(values)[len(values) // 2]

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from skmlp.network.hyperparameters import check_field, within
+from skmlp.network.hyperparameters import check_field, check_positive
 from skmlp.training.cma_es import EvolutionRun
 from skmlp.training.full_batch import Needs, Run, Solver
 from skmlp.training.stopping import StopReason
@@ -49,8 +49,7 @@ class EvolutionStrategy(Solver):
         size = self.population_size
         check_field(self, "population_size", size is None or size >= 2, "None or at least 2")
         check_field(self, "n_restarts", self.n_restarts >= 0, "at least 0")
-        is_positive = within(self.step_size, 0, math.inf, open_low=True)
-        check_field(self, "step_size", is_positive, "positive and finite")
+        check_positive(self, "step_size")
 
     def minimize(self, run: Run) -> StopReason:
         reason = self._evolve(run)

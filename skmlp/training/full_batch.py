@@ -4,37 +4,26 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
 from skmlp.network.arrays import Array
 from skmlp.network.objective import Objective
 from skmlp.training.result import Epoch, Monitor, TrainingResult
+from skmlp.training.state import Curves
 from skmlp.training.stopping import StopReason
 
 Cost = Callable[[Array, Array], Array]
 """From parameters (L, P) and raw scores (L, n, q) to values (L,) that take the place of the mean loss."""
 
+Samples: TypeAlias = tuple[Any, Array, Array | None]
+"""X, an array or sparse matrix of shape (n, m); y (n, q); and the sample weights (n,), or None."""
 
 Needs: TypeAlias = Literal["gradient", "residuals", "values"]
 """What a solver must know of the objective; residuals: the loss must be the squared error."""
-
-
-class Samples(NamedTuple):
-    """What a network is trained on.
-
-    Attributes
-    ----------
-    X : array or sparse matrix of shape (n, m)
-    y : array of shape (n, q)
-    weights : array of shape (n,), or None
-    """
-
-    X: Any
-    y: Array
-    weights: Array | None
 
 
 @dataclass(eq=False)
@@ -48,15 +37,19 @@ class Run:
     theta : array of shape (P,)
         Where it starts; overwritten by the parameters to keep.
     samples : Samples
+        What it is trained on.
     network : int
         Its index in the stack.
     random_state : numpy.random.RandomState
+        Where solvers that use chance draw from.
     max_iter, max_fun : int
         Maximum number of iterations, and of evaluations of the objective.
     tol : float
+        See the solver.
     monitor : Monitor
+        Is called at each iteration and can stop training.
     cost : callable, or None
-        As in `Objective.values`.
+        Takes the place of the mean loss, for solvers that need values only.
     losses : list of float
         The loss after each iteration.
     loss : float
@@ -122,74 +115,21 @@ class Solver(ABC):
     def check(self, n_parameters: int) -> None:
         """Raise an error if the solver cannot train this many parameters."""
 
-    def train(
-        self,
-        objective: Objective,
-        theta: Array,
-        samples: Samples,
-        *,
-        random_states: Sequence[np.random.RandomState],
-        max_iter: int,
-        max_fun: int,
-        tol: Array,
-        monitor: Monitor | None = None,
-        cost: Cost | None = None,
-    ) -> TrainingResult:
-        """Train K networks one after the other, until one of them is stopped from outside.
-
-        Parameters
-        ----------
-        objective : Objective
-        theta : array of shape (K, P)
-            Where each network starts.
-        samples : Samples
-        random_states : sequence of K numpy.random.RandomState
-            Where solvers that use chance draw from.
-        max_iter, max_fun : int
-            Maximum number of iterations, and of evaluations of the objective, of each network.
-        tol : array of shape (K,)
-            See the solver.
-        monitor : Monitor, default=None
-            Is called at each iteration and can stop training.
-        cost : callable, default=None
-            Takes the place of the mean loss, for solvers that need values only.
-        """
-        self.check(theta.shape[1])
-        runs = [
-            Run(
-                objective.keep(network),
-                theta[k].copy(),
-                samples,
-                k,
-                random_states[k],
-                max_iter,
-                max_fun,
-                float(tol[k]),
-                monitor or Monitor(),
-                cost,
-            )
-            for k, network in enumerate(np.eye(len(theta), dtype=bool))
-        ]
+    def train(self, runs: Sequence[Run]) -> TrainingResult:
+        """Train the networks of ``runs`` one after the other, until one of them is stopped from outside."""
+        self.check(len(runs[0].theta))
         ended: StopReason | None = None  # what has ended all training
-        for run in runs:
-            run.reason = ended or self._reason(run)
-            if run.reason in (StopReason.CALLBACK, StopReason.INTERRUPTED):
-                ended = run.reason
+        # Overflow is no surprise here: it is found, named and returned as divergence.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            for run in runs:
+                with suppress(KeyboardInterrupt):  # INTERRUPTED is its reason until it has another
+                    run.reason = ended or self.minimize(run)
+                if run.reason in (StopReason.CALLBACK, StopReason.INTERRUPTED):
+                    ended = run.reason
         return TrainingResult(
             theta=np.stack([run.theta for run in runs]),
             losses=[run.loss for run in runs],
-            loss_curves=[run.losses for run in runs],
-            score_curves=[[] for _ in runs],
-            validation_losses=[[] for _ in runs],
+            curves=replace(Curves.start(len(runs)), losses=[run.losses for run in runs]),
             reasons=[run.reason for run in runs],
             messages=[run.message for run in runs],
         )
-
-    def _reason(self, run: Run) -> StopReason:
-        """Train until the solver ends, a monitor stops it or the user interrupts it; return the reason."""
-        try:
-            # Overflow is no surprise here: it is found, named and returned as divergence.
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                return self.minimize(run)
-        except KeyboardInterrupt:
-            return StopReason.INTERRUPTED

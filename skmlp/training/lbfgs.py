@@ -68,10 +68,8 @@ class _Descent:
             self._begun = len(self.run.losses)
             self.run.begin_iteration()
         self._parameters.flat[0] = theta
-        x, y, weights = self._block
-        values = self.run.objective.value_and_gradient(
-            self._parameters, x, y, weights, self._gradient, reported=True
-        )
+        evaluate = self.run.objective.value_and_gradient
+        values = evaluate(self._parameters, *self._block, self._gradient, reported=True)
         self._latest = theta.copy(), float(values[0])
         return self._latest[1], self._gradient.flat[0].astype(float)
 

@@ -11,7 +11,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from skmlp.network.arrays import Array
 from skmlp.network.hyperparameters import check_field, within
-from skmlp.network.objective import Objective
+from skmlp.network.objective import Objective, block_weight
 from skmlp.training.full_batch import Needs, Run, Solver
 from skmlp.training.stopping import StopReason
 
@@ -139,7 +139,7 @@ def normal_equations(
     for start in range(0, len(y), n_block):
         rows = slice(start, start + n_block)
         x = X[rows] if isinstance(X, np.ndarray) else X[rows].toarray()
-        roots = None if sample_weight is None else np.sqrt(sample_weight[rows])
+        roots = 1.0 if sample_weight is None else np.sqrt(sample_weight[rows])
         parameters = network.layout.view(np.broadcast_to(theta, (len(x), n_parameters)))
         jacobian = network.layout.view(np.empty_like(theta, shape=(len(x), n_parameters)))
         traces = network.traces(len(x), 1, like=theta)
@@ -148,12 +148,12 @@ def normal_equations(
             residuals = z[:, 0, output] - y[rows, output]
             seed = traces[-1].delta
             seed[...] = 0
-            seed[:, 0, output] = 1 if roots is None else roots
+            seed[:, 0, output] = roots
             network.backward(parameters, traces, jacobian)
             matrix += jacobian.flat.T @ jacobian.flat
-            gradient += (residuals if roots is None else residuals * roots) @ jacobian.flat
+            gradient += (residuals * roots) @ jacobian.flat
     alpha, n_penalized = float(objective.alpha[0]), network.layout.n_penalized
     np.einsum("ii->i", matrix)[:n_penalized] += alpha
     gradient[:n_penalized] += alpha * theta[:n_penalized]
-    total = len(y) if sample_weight is None else sample_weight.sum()
+    total = block_weight(y, sample_weight)
     return matrix / total, gradient / total

@@ -11,12 +11,14 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from skmlp.network.arrays import Array
 from skmlp.network.hyperparameters import PerNetwork, check_field, check_positive, per_network, within
+
+Arrays: TypeAlias = tuple[Array, ...]
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,7 @@ class Optimizer(ABC):
         """
 
     @abstractmethod
-    def update(
-        self, theta: Array, gradient: Array, moments: tuple[Array, ...], constants: tuple[Array, ...]
-    ) -> None:
+    def update(self, theta: Array, gradient: Array, moments: Arrays, constants: Arrays) -> None:
         """Move ``theta`` and ``moments`` by one step; ``gradient`` is overwritten.
 
         Parameters
@@ -94,9 +94,7 @@ class SGD(Optimizer):
     def constants(self, rate: Array, t: Array) -> tuple[PerNetwork, ...]:
         return rate, self.momentum
 
-    def update(
-        self, theta: Array, gradient: Array, moments: tuple[Array, ...], constants: tuple[Array, ...]
-    ) -> None:
+    def update(self, theta: Array, gradient: Array, moments: Arrays, constants: Arrays) -> None:
         (velocity,) = moments
         rate, momentum = constants
         np.multiply(gradient, rate, out=gradient)
@@ -144,9 +142,7 @@ class Adam(Optimizer):
         step = rate * correction * ((1 - self.beta_1) / scale)
         return step, self.epsilon / scale, self.beta_1, self.beta_2
 
-    def update(
-        self, theta: Array, gradient: Array, moments: tuple[Array, ...], constants: tuple[Array, ...]
-    ) -> None:
+    def update(self, theta: Array, gradient: Array, moments: Arrays, constants: Arrays) -> None:
         m, v = moments
         step, epsilon, beta_1, beta_2 = constants
         np.multiply(m, beta_1, out=m)
@@ -162,7 +158,7 @@ class Adam(Optimizer):
 
 
 @dataclass(frozen=True)
-class NAdam(Optimizer):
+class NAdam(Adam):
     """Adam with Nesterov's momentum [Dozat 2016, algorithm 2; docs, eq. (44) and (45)].
 
     With mu_t = beta_1 (1 - 0.96^(t decay) / 2) and M_t = mu_1 ... mu_t:
@@ -180,15 +176,11 @@ class NAdam(Optimizer):
     """
 
     name: ClassVar[str] = "nadam"
-    n_moments: ClassVar[int] = 2
     n_scratch: ClassVar[int] = 1
-    beta_1: PerNetwork = per_network(0.9)
-    beta_2: PerNetwork = per_network(0.999)
-    epsilon: PerNetwork = per_network(1e-8)
     momentum_decay: float = 0.004
 
     def __post_init__(self) -> None:
-        check_decay(self, "beta_1", "beta_2")
+        super().__post_init__()
         is_valid = within(self.momentum_decay, 0, math.inf)
         check_field(self, "momentum_decay", is_valid, "at least 0 and finite")
 
@@ -202,9 +194,7 @@ class NAdam(Optimizer):
         ahead = rate * correction * (1 - self.beta_1 * rise[i]) / (1 - present)
         return along / scale, ahead / scale, self.epsilon * correction / scale, self.beta_1, self.beta_2
 
-    def update(
-        self, theta: Array, gradient: Array, moments: tuple[Array, ...], constants: tuple[Array, ...]
-    ) -> None:
+    def update(self, theta: Array, gradient: Array, moments: Arrays, constants: Arrays) -> None:
         # The moments are kept as m / (1 - beta_1) and v / (1 - beta_2), as in Adam.
         m, v, scratch = moments
         along, ahead, epsilon, beta_1, beta_2 = constants
@@ -256,9 +246,7 @@ class RMSprop(Optimizer):
     def constants(self, rate: Array, t: Array) -> tuple[PerNetwork, ...]:
         return rate, self.epsilon, self.rho, 1 - self.rho
 
-    def update(
-        self, theta: Array, gradient: Array, moments: tuple[Array, ...], constants: tuple[Array, ...]
-    ) -> None:
+    def update(self, theta: Array, gradient: Array, moments: Arrays, constants: Arrays) -> None:
         v, scratch = moments
         rate, epsilon, rho, rest = constants
         np.multiply(gradient, gradient, out=scratch)
@@ -272,7 +260,5 @@ class RMSprop(Optimizer):
         np.subtract(theta, gradient, out=theta)
 
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    optimizer.name: optimizer for optimizer in (SGD, Adam, NAdam, RMSprop)
-}
+OPTIMIZERS: dict[str, type[Optimizer]] = {cls.name: cls for cls in (SGD, Adam, NAdam, RMSprop)}
 """Every optimizer by its name."""

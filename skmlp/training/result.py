@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from skmlp.network.arrays import Array
-from skmlp.training.state import State
+from skmlp.training.state import Curves, Rows, State
 from skmlp.training.stopping import StopReason
 
 
 @dataclass
-class TrainingResult:
+class TrainingResult(Rows):
     """What became of each of K networks.
 
     Attributes
@@ -21,68 +21,28 @@ class TrainingResult:
         Parameters: the best by validation score where there is one, else the last.
     losses : list of K float
         The last value of the loss; infinite if there was none.
-    loss_curves : list of K lists
-        The loss of each epoch (or iteration), as scikit-learn reports it.
-    score_curves : list of K lists
-        The validation score of each epoch; empty without validation.
-    validation_losses : list of K lists
-        The loss on the validation rows after each epoch; empty without validation.
+    curves : Curves
     reasons : list of K StopReason
     messages : list of K str
         The solver's own words, empty if it has none.
     state : State or None
-        From which training can continue.
-    rate_curves : list of K lists, or None
-        The learning rate of the last step of each epoch; None from a solver that has none.
+        From which training can continue; None from a solver that cannot.
     """
 
     theta: Array
     losses: list[float]
-    loss_curves: list[list[float]]
-    score_curves: list[list[float]]
-    validation_losses: list[list[float]]
+    curves: Curves
     reasons: list[StopReason]
     messages: list[str]
     state: State | None = None
-    rate_curves: list[list[float]] | None = None
-
-    @classmethod
-    def of_state(cls, state: State, theta: Array, reasons: list[StopReason]) -> TrainingResult:
-        """Return the result of stochastic training; its curves are those of the ``state``."""
-        curves = state.curves
-        return cls(
-            theta=theta,
-            losses=[curve[-1] if curve else np.inf for curve in curves.losses],
-            loss_curves=curves.losses,
-            score_curves=curves.scores,
-            validation_losses=curves.validation_losses,
-            reasons=reasons,
-            messages=[""] * len(theta),
-            state=state,
-            rate_curves=curves.rates,
-        )
 
     def of(self, networks: slice) -> TrainingResult:
-        """Return what became of some of the networks, copied."""
-
-        def curves(values: list[list[float]]) -> list[list[float]]:
-            return [[*curve] for curve in values[networks]]
-
-        return TrainingResult(
-            self.theta[networks].copy(),
-            self.losses[networks],
-            curves(self.loss_curves),
-            curves(self.score_curves),
-            curves(self.validation_losses),
-            self.reasons[networks],
-            self.messages[networks],
-            None if self.state is None else self.state.of(networks),
-            None if self.rate_curves is None else curves(self.rate_curves),
-        )
+        """Return what became of some of the networks, see `Rows.take`."""
+        return self.take(np.arange(len(self.theta))[networks])
 
     def trained(self) -> list[int]:
         """Return the networks that have finished an epoch (or iteration); if none has, all."""
-        begun = [k for k, losses in enumerate(self.loss_curves) if losses]
+        begun = [k for k, losses in enumerate(self.curves.losses) if losses]
         return begun or list(range(len(self.theta)))
 
 

@@ -109,6 +109,11 @@ class Linear(Schedule):
         return 1 - progress
 
 
+def half_cosine(begin: float, end: float, share: Array) -> Array:
+    """Return the way from ``begin`` to ``end`` where ``share`` of it is done."""
+    return np.asarray(end + (begin - end) * 0.5 * (1 + np.cos(np.pi * share)))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cosine(Schedule):
     """From the initial rate to zero by half a cosine [Loshchilov & Hutter 2017, eq. 5; docs, eq. (48)]."""
@@ -117,7 +122,7 @@ class Cosine(Schedule):
     needs_the_end: ClassVar[bool] = True
 
     def factor(self, progress: Array) -> Array:
-        return np.asarray(0.5 * (1 + np.cos(np.pi * progress)))
+        return half_cosine(1, 0, progress)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,9 +152,6 @@ class OneCycle(Schedule):
             check_field(self, name, within(getattr(self, name), 0, math.inf), "at least 0 and finite")
 
     def factor(self, progress: Array) -> Array:
-        def half_cosine(begin: float, end: float, share: Array) -> Array:
-            return np.asarray(end + (begin - end) * 0.5 * (1 + np.cos(np.pi * share)))
-
         up = half_cosine(self.start, 1, progress / self.rise)
         down = half_cosine(1, self.end, (progress - self.rise) / (1 - self.rise))
         return np.where(progress < self.rise, up, down)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import count, repeat
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from skmlp.network.arrays import Array
-from skmlp.network.hyperparameters import fields_per_network, kept
+from skmlp.network.hyperparameters import kept, per_network
 from skmlp.network.objective import Objective
 from skmlp.network.parameters import cache_blocks
 from skmlp.training.batches import Batches
@@ -33,36 +33,40 @@ _Step: TypeAlias = tuple[Array, Array | None, tuple[Array, ...]]
 class Setup:
     """What training does not change, for K networks.
 
-    Attributes
+    Parameters
     ----------
     objective : Objective
+        Its random streams are replaced by those of the state that is trained.
     batches : Batches
     optimizer : Optimizer
-        Its fields are columns of shape (K, 1).
+        Its fields are columns of shape (K, 1), see `stacked`.
+    stopping : Stopping
     learning_rate : array of shape (K,)
         The initial rates.
-    stopping : Stopping
-    weight_decay, max_grad_norm : array of shape (K,), or None
-        As in `StochasticSolver`.
+    weight_decay : array of shape (K,), default=None
+        Decoupled from the gradient: before each step the weights shrink by ``rate * weight_decay``
+        [Loshchilov & Hutter 2019, algorithm 1 and 2; docs, eq. (49)].
+    max_grad_norm : array of shape (K,), default=None
+        A longer gradient is shortened to this norm [Pascanu et al. 2013, algorithm 1; docs, eq. (50)].
     """
 
     objective: Objective
     batches: Batches
     optimizer: Optimizer
-    learning_rate: Array
     stopping: Stopping
-    weight_decay: Array | None
-    max_grad_norm: Array | None
+    learning_rate: Array = per_network()
+    weight_decay: Array | None = per_network(None)
+    max_grad_norm: Array | None = per_network(None)
 
     def keep(self, networks: Array) -> Setup:
         """Return the setup of some of the networks, given as a boolean mask over K."""
-
-        def of(value: Any) -> Any:
-            if value is None or isinstance(value, np.ndarray):
-                return value if value is None else value[networks]
-            return kept(value, networks) if isinstance(value, Optimizer) else value.keep(networks)
-
-        return Setup(**{field.name: of(getattr(self, field.name)) for field in fields(self)})
+        return replace(
+            kept(self, networks),
+            objective=self.objective.keep(networks),
+            batches=kept(self.batches, networks),
+            optimizer=kept(self.optimizer, networks),
+            stopping=kept(self.stopping, networks),
+        )
 
 
 class Stack:
@@ -97,17 +101,17 @@ class Stack:
 
     def keep(self, networks: Array) -> Stack:
         """Return the stack of some of the networks, given as a boolean mask over K."""
-        return Stack(self.setup.keep(networks), self.state.keep(networks), self.networks[networks])
+        state = self.state.take(np.flatnonzero(networks))
+        return Stack(self.setup.keep(networks), state, self.networks[networks])
 
-    def epoch(self, factors: Callable[[Array], Array], first_step: int) -> tuple[Array, Array]:
+    def epoch(self, factors: Callable[[Array], Array]) -> tuple[Array, Array]:
         """Take one step per batch; return the mean loss over the epoch and the last rates, each (K,).
 
         Parameters
         ----------
         factors : callable
-            From the indices of steps to the factors on the learning rates, for arrays of any length.
-        first_step : int
-            The index of the first step of the epoch.
+            From the indices of steps, 0 for the first of the epoch, to the factors on the learning rates,
+            for arrays of any length.
         """
         setup, state, parameters, gradient = self.setup, self.state, self._parameters, self._gradient
         objective, update, counts = setup.objective, setup.optimizer.update, setup.batches.counts
@@ -115,7 +119,7 @@ class Stack:
             setup.batches.shuffle(state.order, state.random_states)
         norms, values, step = objective.empty_norms(len(counts)), [], 0
         if state.rate is not self._rate_of_steps:
-            self._steps, self._rate_of_steps = self._coming_steps(factors, first_step), state.rate
+            self._steps, self._rate_of_steps = self._coming_steps(factors), state.rate
         steps, rate = self._steps, state.rate
         for chunk in setup.batches.gather(state.order):
             first = step
@@ -138,26 +142,22 @@ class Stack:
         weighted = np.ascontiguousarray((np.concatenate(values) * counts).T)
         return np.add.reduce(weighted, axis=1) / setup.batches.n_rows, rate
 
-    def _coming_steps(self, factors: Callable[[Array], Array], first_step: int) -> Iterator[_Step]:
-        """Yield the steps from ``first_step`` on, as long as `State.rate` stays as it is."""
-        n_networks, taken = len(self.networks), self.state.step[:, np.newaxis].copy()
-        n_constants = max(len(self.setup.batches.counts) * n_networks, STEPS_AHEAD)
+    def _coming_steps(self, factors: Callable[[Array], Array]) -> Iterator[_Step]:
+        """Yield the steps of this epoch and of all later ones in which `State.rate` stays as it is."""
+        setup, n_networks, taken = self.setup, len(self.networks), self.state.step[:, np.newaxis].copy()
+        n_constants = max(len(setup.batches.counts) * n_networks, STEPS_AHEAD)
         size = max(1, min(n_constants, CONSTANTS_AT_A_TIME) // n_networks)
         for start in count(0, size):
             # One step more than is used: numpy computes the power of a single number in another way than
             # those of many, and its last bit may differ.
             steps = np.arange(start, start + size + 1)
-            rate = factors(first_step + steps)[:, np.newaxis, np.newaxis] * self.state.rate[:, np.newaxis]
-            yield from self._steps_at(rate, steps[:, np.newaxis, np.newaxis] + (taken + 1.0))
-
-    def _steps_at(self, rate: Array, t: Array) -> Iterator[_Step]:
-        """Return all steps but the last one of ``rate`` and ``t``, arrays of shape (n_steps + 1, K, 1)."""
-        optimizer, weight_decay, n_steps = self.setup.optimizer, self.setup.weight_decay, len(t) - 1
-        constants = zip(*(self._by_step(c, n_steps) for c in optimizer.constants(rate, t)), strict=True)
-        decay: Iterator[Array | None] = repeat(None, n_steps)
-        if weight_decay is not None:
-            decay = self._by_step(1 - rate * weight_decay[:, np.newaxis], n_steps)
-        return zip(rate[:-1, :, 0], decay, constants, strict=True)
+            rate = factors(steps)[:, np.newaxis, np.newaxis] * self.state.rate[:, np.newaxis]
+            t = steps[:, np.newaxis, np.newaxis] + (taken + 1.0)
+            constants = [self._by_step(c, size) for c in setup.optimizer.constants(rate, t)]
+            decay: Iterator[Array | None] = repeat(None, size)
+            if setup.weight_decay is not None:
+                decay = self._by_step(1 - rate * setup.weight_decay[:, np.newaxis], size)
+            yield from zip(rate[:-1, :, 0], decay, zip(*constants, strict=True), strict=True)
 
     def _by_step(self, constant: Array | float, n_steps: int) -> Iterator[Array]:
         """Return the values of a constant (n_steps + 1, K, 1) or (K, 1) in each step, cast once and last.
@@ -170,16 +170,6 @@ class Stack:
             values = values[..., 0, 0]
         is_fixed = np.ndim(constant) < 3
         return repeat(values, n_steps) if is_fixed else iter([values[i, ...] for i in range(n_steps)])
-
-
-def columns(optimizer: Optimizer, n_networks: int) -> Optimizer:
-    """Return the ``optimizer`` with columns (K, 1) for numbers."""
-
-    def column(value: Array | float) -> Array:
-        return np.array(np.broadcast_to(np.asarray(value, dtype=float), (n_networks, 1)))
-
-    names = [field.name for field in fields_per_network(optimizer)]
-    return replace(optimizer, **{name: column(getattr(optimizer, name)) for name in names})
 
 
 def clip(gradient: Array, max_norm: Array) -> None:

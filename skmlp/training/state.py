@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
 from itertools import chain
 from typing import Any, Self
@@ -20,8 +19,8 @@ class Rows:
     list, which may be empty, None, or a dataclass of rows.
     """
 
-    def take(self, networks: Sequence[int]) -> Self:
-        """Return the rows of some networks: arrays are copied, the elements of lists are the same."""
+    def take(self, networks: Array) -> Self:
+        """Return some rows, given as indices: arrays are copied, the elements of lists are the same."""
 
         def taken(value: Any, axis: int) -> Any:
             if isinstance(value, Rows):
@@ -32,7 +31,7 @@ class Rows:
 
         return type(self)(**{name: taken(value, axis) for name, value, axis in self._fields()})
 
-    def put(self, networks: Sequence[int], rows: Self) -> None:
+    def put(self, networks: Array, rows: Self) -> None:
         """Write ``rows`` into those of ``networks``."""
         for (_, value, axis), (_, new, _) in zip(self._fields(), rows._fields(), strict=True):
             if isinstance(value, Rows):
@@ -73,7 +72,7 @@ class Curves(Rows):
     scores, validation_losses : list of K lists of float
         Score and loss on the validation rows; empty without validation.
     rates : list of K lists of float
-        The learning rate of the last step of each epoch.
+        The learning rate of the last step of each epoch; empty from a solver that has none.
     """
 
     losses: list[list[float]]
@@ -116,8 +115,7 @@ class State(Rows):
     without_improvement : array of shape (K,)
         Epochs since the last improvement by at least tol.
     order : array of shape (K, n)
-        The samples that each network is trained on, as indices in their present order, padded with one of
-        its own, see `initial_order`.
+        The samples of each network, as indices in their present order, padded with some of its own.
     random_states : list of K numpy.random.RandomState, or empty
         What shuffles the samples before every epoch; empty: the order stays.
     streams : list of K numpy.random.Generator, or empty
@@ -169,26 +167,10 @@ class State(Rows):
             curves=Curves.start(n_networks),
         )
 
-    def keep(self, networks: Array) -> State:
-        """Return some rows, given as a boolean mask over K.
-
-        Arrays are copied; random streams and curves are the same objects.
-        """
-        return self.take(np.flatnonzero(networks).tolist())
-
-    def of(self, networks: slice) -> State:
-        """Return some rows, as `keep` does."""
-        return self.take(range(len(self.theta))[networks])
-
-    def copy(self) -> State:
-        """Return a copy, random streams and curves included."""
-        return deepcopy(self)
-
     @classmethod
     def concatenate(cls, parts: Sequence[State]) -> State:
         """Return the rows of all ``parts``: networks trained apart continue as one stack.
 
-        Arrays are copied; random streams and curves are the same objects.
         The indices in each `order` must be those of the samples of the stack.
         """
         orders = [part.order for part in parts]

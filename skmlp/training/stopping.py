@@ -8,6 +8,7 @@ from enum import Enum
 import numpy as np
 
 from skmlp.network.arrays import Array
+from skmlp.network.hyperparameters import per_network
 
 
 class StopReason(Enum):
@@ -30,19 +31,15 @@ class Stopping:
     ----------
     max_iter : int
         Maximum number of epochs.
-    tol : array of shape (K,)
-        An improvement is a gain of at least this much, in absolute terms [docs, eq. (25)].
     n_iter_no_change : float
         Patience: more epochs without improvement than this are a plateau.
+    tol : array of shape (K,)
+        An improvement is a gain of at least this much, in absolute terms [docs, eq. (25)].
     """
 
     max_iter: int
-    tol: Array
     n_iter_no_change: float
-
-    def keep(self, networks: Array) -> Stopping:
-        """Return the rule for some of the networks, given as a boolean mask over K."""
-        return Stopping(self.max_iter, self.tol[networks], self.n_iter_no_change)
+    tol: Array = per_network()
 
     def count(self, value: Array, best: Array, without_improvement: Array) -> Array:
         """Update ``best`` and ``without_improvement`` in place; return which networks are better than ever.

@@ -471,7 +471,7 @@ def test_a_neighbour_that_diverges_is_not_felt(which, early_stopping):
         assert (result.reasons[0] is StopReason.DIVERGED) == (k == which)
         if k != which:
             alone = clone(model).fit(DIABETES.X, DIABETES.y)
-            assert result.loss_curves[0] == alone.loss_curve_
+            assert result.curves.losses[0] == alone.loss_curve_
             np.testing.assert_array_equal(result.theta, fit_again(alone, DIABETES.X, DIABETES.y).theta)
 
 

@@ -169,7 +169,7 @@ class Stacks:
             self.n_fits.append(len(problems))
             self.n_networks.append(sum(len(problem.theta) for problem in problems))
             pairs = zip(results, earlier, strict=True)
-            self.n_epochs.append([epochs_of(result.loss_curves) - n for result, n in pairs])
+            self.n_epochs.append([epochs_of(result.curves.losses) - n for result, n in pairs])
             return results
 
         monkeypatch.setattr(solvers, "train_stack", counted)  # a single fit is a stack of one

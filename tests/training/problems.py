@@ -1,6 +1,6 @@
 """Networks to train: a stack of members that differ in all that may differ within a stack."""
 
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from itertools import chain
 
 import numpy as np
@@ -10,9 +10,12 @@ from skmlp.network.hyperparameters import stacked
 from skmlp.network.losses import SquaredError
 from skmlp.network.network import multilayer_perceptron
 from skmlp.network.objective import Objective
-from skmlp.training.batches import Batches, initial_order
+from skmlp.training.batches import Batches
+from skmlp.training.full_batch import Run
 from skmlp.training.optimizers import Adam, Optimizer
+from skmlp.training.result import Monitor
 from skmlp.training.schedules import Constant
+from skmlp.training.stack import Setup
 from skmlp.training.state import State
 from skmlp.training.stochastic import StochasticSolver
 from skmlp.training.stopping import Stopping
@@ -22,6 +25,14 @@ N, M, HIDDEN = 53, 5, (7,)
 X = np.random.default_rng(0).normal(size=(N, M))
 X.flags.writeable = False
 SQUARED_ERROR, ADAM, CONSTANT = SquaredError(), Adam(), Constant()
+
+
+def initial_order(rows):
+    """Return the ``rows`` of K networks as one array (K, n): shorter ones are padded with their first."""
+    order = np.empty((len(rows), max(map(len, rows))), dtype=np.intp)
+    for padded, own in zip(order, rows, strict=True):
+        padded[: len(own)], padded[len(own) :] = own, own[0]
+    return order
 
 
 @dataclass(frozen=True)
@@ -75,18 +86,17 @@ class Training:
             self.network, loss, np.array([member.alpha for member in members], dtype=dtype)
         )
         n_rows = np.array([len(member.rows) for member in members])
-        self.batches = Batches(make(X.astype(dtype)), self.y, weight, n_rows, batch_size)
-        self.settings = {
-            "optimizer": self.optimizer,
-            "schedule": schedule,
-            "learning_rate": rate,
-            "validate": validate,
-            "monitor": monitor,
-            "weight_decay": self._unless_all_are(0, [member.weight_decay for member in members]),
-            "max_grad_norm": self._unless_all_are(np.inf, [member.max_grad_norm for member in members]),
-        }
-        self.max_iter, self.patience = max_iter, patience
-        self.tol = np.array([member.tol for member in members])
+        self.batches = Batches(make(X.astype(dtype)), self.y, weight, batch_size, n_outputs, n_rows)
+        self.setup = Setup(
+            self.objective,
+            self.batches,
+            self.optimizer,
+            Stopping(max_iter, patience, np.array([member.tol for member in members])),
+            rate,
+            self._unless_all_are(0, [member.weight_decay for member in members]),
+            self._unless_all_are(np.inf, [member.max_grad_norm for member in members]),
+        )
+        self.settings = {"schedule": schedule, "validate": validate, "monitor": monitor or Monitor()}
         self.state = State.start(
             theta,
             self.optimizer.n_moments,
@@ -103,11 +113,23 @@ class Training:
 
     def solver(self, max_iter=None, **plan):
         """Return a solver."""
-        stopping = Stopping(self.max_iter if max_iter is None else max_iter, self.tol, self.patience)
-        return StochasticSolver(self.objective, self.batches, stopping=stopping, **self.settings, **plan)
+        stopping = self.setup.stopping
+        if max_iter is not None:
+            stopping = replace(stopping, max_iter=max_iter)
+        return StochasticSolver(replace(self.setup, stopping=stopping), **self.settings, **plan)
 
     def run(self):
         return self.solver().train(self.state)
+
+
+def runs_of(objective, theta, samples, *, random_states, max_iter, max_fun, tol, monitor=None, cost=None):
+    """Return a run of each network of an objective."""
+    tol = np.broadcast_to(tol, len(theta)).tolist()
+    limits, watched = (max_iter, max_fun), (monitor or Monitor(), cost)
+    return [
+        Run(objective.keep(own), theta[k].copy(), samples, k, random_states[k], *limits, tol[k], *watched)
+        for k, own in enumerate(np.eye(len(theta), dtype=bool))
+    ]
 
 
 def train(*members, **options):

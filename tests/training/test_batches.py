@@ -5,7 +5,9 @@ from scipy import sparse
 
 import skmlp.training.batches
 from skmlp.network.arrays import SparseBlock
-from skmlp.training.batches import Batches, initial_order
+from skmlp.network.hyperparameters import kept
+from skmlp.training.batches import Batches
+from tests.training.problems import initial_order
 
 N, M, Q = 53, 5, 2
 X = np.random.default_rng(0).normal(size=(N, M))
@@ -37,7 +39,7 @@ class Ordered:
     """Batches with the order of their rows."""
 
     def __init__(self, X, y, weight, rows, batch_size):
-        self.batches = Batches(X, y, weight, np.array([len(r) for r in rows]), batch_size)
+        self.batches = Batches(X, y, weight, batch_size, y.shape[1], np.array([len(r) for r in rows]))
         self.order = initial_order(rows)
 
     def shuffle(self, random_states):
@@ -177,7 +179,7 @@ def test_keep_gathers_for_some_networks(folds):
     all_batches.shuffle(streams(2, 3, 5))
     expected = [seen(all_batches, 0), seen(all_batches, 2)]
     mask = np.array([True, False, True])
-    all_batches.batches, all_batches.order = all_batches.batches.keep(mask), all_batches.order[mask]
+    all_batches.batches, all_batches.order = kept(all_batches.batches, mask), all_batches.order[mask]
     assert [seen(all_batches, k) for k in range(2)] == expected
 
 

@@ -9,9 +9,9 @@ from skmlp.network.objective import Objective
 from skmlp.training import cma_es
 from skmlp.training.cma_es import FULL_COVARIANCE
 from skmlp.training.evolution import EvolutionStrategy
-from skmlp.training.full_batch import Samples
 from skmlp.training.result import Monitor
 from skmlp.training.stopping import StopReason
+from tests.training.problems import runs_of
 
 N = 8
 
@@ -101,23 +101,24 @@ class Values:
         return self.function(theta)
 
 
-NO_SAMPLES = Samples(np.empty((0, 1)), np.empty((0, 1)), None)
+NO_SAMPLES = np.empty((0, 1)), np.empty((0, 1)), None
 
 
 def train(
     function, theta=None, seeds=(0,), *, max_iter=5000, max_fun=10**6, tol=1e-12, monitor=None, **settings
 ):
     theta = start(n_networks=len(seeds)) if theta is None else theta
-    return EvolutionStrategy(**{"n_restarts": 0, **settings}).train(
+    runs = runs_of(
         Values(function),
         theta,
         NO_SAMPLES,
         random_states=[np.random.RandomState(seed) for seed in seeds],
         max_iter=max_iter,
         max_fun=max_fun,
-        tol=np.broadcast_to(tol, len(theta)),
+        tol=tol,
         monitor=monitor,
     )
+    return EvolutionStrategy(**{"n_restarts": 0, **settings}).train(runs)
 
 
 # What it solves, and in how many evaluations (the median of ten runs, and a third more)
@@ -211,7 +212,7 @@ def test_each_of_several_networks_is_trained_as_alone():
     for k in range(3):
         alone = train(rosenbrock, theta[k : k + 1], seeds[k : k + 1], tol=tols[k], n_restarts=1)
         np.testing.assert_array_equal(together.theta[k], alone.theta[0])
-        assert together.loss_curves[k] == alone.loss_curves[0]
+        assert together.curves.losses[k] == alone.curves.losses[0]
         assert together.reasons[k] is alone.reasons[0]
         assert together.messages[k] == alone.messages[0]
 
@@ -248,7 +249,7 @@ def test_no_finite_value_at_all_is_divergence(max_iter):
     result = train(lambda theta: np.full(len(theta), np.nan), theta, n_restarts=2, max_iter=max_iter)
     assert result.reasons == [StopReason.DIVERGED]
     assert result.losses == [np.inf]
-    assert len(result.loss_curves[0]) <= max_iter
+    assert len(result.curves.losses[0]) <= max_iter
     np.testing.assert_array_equal(result.theta, theta)
 
 
@@ -285,7 +286,7 @@ def test_each_criterion_ends_a_run(criterion):
 def test_a_constant_ends_a_run():
     result = train(lambda theta: np.zeros(len(theta)))
     assert result.reasons == [StopReason.CONVERGED]
-    assert 10 < len(result.loss_curves[0]) < 50
+    assert 10 < len(result.curves.losses[0]) < 50
 
 
 @pytest.mark.parametrize("max_iter", [1, 7, 80])
@@ -294,7 +295,7 @@ def test_max_iter_is_the_number_of_generations_over_all_restarts(max_iter):
     result = train(function, max_iter=max_iter, n_restarts=3, tol=0.1)
     assert result.reasons == [StopReason.MAX_ITER]
     assert f"max_iter={max_iter}" in result.messages[0]
-    assert len(function.sizes) == len(result.loss_curves[0]) == max_iter
+    assert len(function.sizes) == len(result.curves.losses[0]) == max_iter
     assert (len(set(function.sizes)) > 1) == (max_iter == 80)
 
 
@@ -330,16 +331,16 @@ def test_curve_holds_the_best_value_so_far_over_all_restarts():
     function = Recorder(rastrigin)
     result = train(function, n_restarts=2)
     lowest = [rastrigin(theta).min() for theta in function.candidates]
-    np.testing.assert_array_equal(result.loss_curves[0], np.minimum.accumulate(lowest))
-    assert result.losses == [result.loss_curves[0][-1]]
+    np.testing.assert_array_equal(result.curves.losses[0], np.minimum.accumulate(lowest))
+    assert result.losses == [result.curves.losses[0][-1]]
     assert rastrigin(result.theta)[0] == result.losses[0]
-    assert result.score_curves == result.validation_losses == [[]]
+    assert result.curves.scores == result.curves.validation_losses == [[]]
 
 
 def test_monitor_is_told_of_each_generation():
     monitor = Watcher()
     result = train(sphere, start(n_networks=2), (0, 1), n_restarts=1, tol=1e-2, monitor=monitor)
-    curves = result.loss_curves
+    curves = result.curves.losses
     assert monitor.begun == [*range(len(curves[0])), *range(len(curves[1]))]
     assert monitor.networks == [[0]] * len(curves[0]) + [[1]] * len(curves[1])
     assert monitor.losses == [[loss] for curve in curves for loss in curve]
@@ -354,11 +355,11 @@ def test_monitor_or_interruption_ends_all_training(error, reason):
     theta, monitor = start(n_networks=3), Watcher(12, error, network=1)
     result = train(sphere, theta, (0, 1, 2), tol=1e-3, monitor=monitor)
     assert result.reasons == [StopReason.CONVERGED, reason, reason]
-    assert len(result.loss_curves[1]) == 13
+    assert len(result.curves.losses[1]) == 13
     assert sphere(result.theta)[:2].tolist() == result.losses[:2]
     np.testing.assert_array_equal(result.theta[1], monitor.thetas[-1][0])
     np.testing.assert_array_equal(result.theta[2], theta[2])
-    assert result.loss_curves[2] == []
+    assert result.curves.losses[2] == []
     assert result.losses[2] == np.inf
 
 
@@ -371,8 +372,8 @@ def test_interruption_while_candidates_are_computed_keeps_the_best():
     function = Recorder(values)
     result = train(function)
     assert result.reasons == [StopReason.INTERRUPTED]
-    assert len(result.loss_curves[0]) == 5
-    assert sphere(result.theta)[0] == result.losses[0] == result.loss_curves[0][-1]
+    assert len(result.curves.losses[0]) == 5
+    assert sphere(result.theta)[0] == result.losses[0] == result.curves.losses[0][-1]
 
 
 def test_other_errors_are_raised():
@@ -393,16 +394,17 @@ def test_a_cost_takes_the_place_of_the_loss():
         shapes.append((theta.shape, z.shape))
         return np.abs(z - 0.7).max(axis=(1, 2))
 
-    result = EvolutionStrategy(n_restarts=0).train(
+    runs = runs_of(
         objective,
         network.initial_parameters([np.random.RandomState(0)], np.dtype(float)),
-        Samples(x, np.zeros((19, 1)), None),
+        (x, np.zeros((19, 1)), None),
         random_states=[np.random.RandomState(1)],
         max_iter=200,
         max_fun=10**6,
-        tol=np.array([1e-9]),
+        tol=1e-9,
         cost=cost,
     )
+    result = EvolutionStrategy(n_restarts=0).train(runs)
     assert set(shapes) == {((11, 13), (11, 19, 1))}
     z = network.output(network.layout.view(result.theta).layers, x)
     np.testing.assert_allclose(np.abs(z - 0.7).max(), result.losses[0])

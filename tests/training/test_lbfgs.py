@@ -8,11 +8,11 @@ from skmlp.network.activations import Tanh
 from skmlp.network.losses import LogLoss, Poisson, SquaredError
 from skmlp.network.network import multilayer_perceptron
 from skmlp.network.objective import Objective
-from skmlp.training.full_batch import Samples
 from skmlp.training.lbfgs import LBFGS
 from skmlp.training.result import Monitor
 from skmlp.training.stopping import StopReason
 from tests.network.problems import naive_losses, naive_raw_scores, weights_and_biases
+from tests.training.problems import runs_of
 
 N, M, Q = 53, 5, 3
 RNG = np.random.default_rng(0)
@@ -39,19 +39,20 @@ class Problem:
             scale=0.3, size=(n_networks, self.network.layout.n_parameters)
         )
         self.theta = theta.astype(dtype)
-        self.tol = np.broadcast_to(tol, n_networks)
+        self.tol = tol
 
     def run(self, X=X, sample_weight=None, max_iter=1000, max_fun=10_000, monitor=None):
-        return LBFGS().train(
+        runs = runs_of(
             self.objective,
             self.theta,
-            Samples(X.astype(self.y.dtype), self.y, sample_weight),
+            (X.astype(self.y.dtype), self.y, sample_weight),
             random_states=[np.random.RandomState(0)] * len(self.theta),
             max_iter=max_iter,
             max_fun=max_fun,
             tol=self.tol,
             monitor=monitor,
         )
+        return LBFGS().train(runs)
 
     def value(self, theta, sample_weight=None):
         """Return the objective of one network, written down once more."""
@@ -124,10 +125,10 @@ def test_loss_curve_holds_the_value_after_each_iteration(loss):
     problem = Problem(loss, hidden=(2,))
     result = problem.run(monitor=monitor)
     values = [problem.value(theta[0]) for theta in monitor.thetas]
-    np.testing.assert_allclose(result.loss_curves[0], values, rtol=1e-12)
+    np.testing.assert_allclose(result.curves.losses[0], values, rtol=1e-12)
     assert monitor.begun == list(range(len(values)))
-    assert result.losses[0] == result.loss_curves[0][-1]
-    assert result.score_curves == [[]]
+    assert result.losses[0] == result.curves.losses[0][-1]
+    assert result.curves.scores == [[]]
     np.testing.assert_array_equal(result.theta, monitor.thetas[-1])
 
 
@@ -141,7 +142,7 @@ def test_each_of_several_networks_is_trained_as_alone(loss):
         alone.theta = together.theta[k : k + 1]
         expected = alone.run()
         np.testing.assert_array_equal(result.theta[k], expected.theta[0])
-        assert result.loss_curves[k] == expected.loss_curves[0]
+        assert result.curves.losses[k] == expected.curves.losses[0]
         assert result.reasons[k] is expected.reasons[0]
         assert result.messages[k] == expected.messages[0]
 
@@ -186,9 +187,9 @@ def test_reason_and_message_of_the_end(limits, reason, words):
     assert result.reasons == [reason]
     assert words in result.messages[0]
     if reason is StopReason.MAX_ITER:
-        assert len(result.loss_curves[0]) == 3
+        assert len(result.curves.losses[0]) == 3
     if reason is StopReason.FAILED:
-        assert len(result.loss_curves[0]) <= 4
+        assert len(result.curves.losses[0]) <= 4
 
 
 def test_divergence_is_a_reason():
@@ -205,7 +206,7 @@ def test_monitor_or_interruption_keeps_the_latest_parameters(error, reason):
     problem = Problem(LogLoss(group_sizes=(Q,)), (2,))
     result = problem.run(monitor=monitor)
     assert result.reasons == [reason]
-    assert len(result.loss_curves[0]) == 3
+    assert len(result.curves.losses[0]) == 3
     np.testing.assert_array_equal(result.theta, monitor.thetas[-1])
     np.testing.assert_allclose(result.losses[0], problem.value(result.theta[0]), rtol=1e-12)
 
@@ -218,7 +219,7 @@ def test_monitor_or_interruption_ends_all_training(error, reason):
     problem = Problem(LogLoss(group_sizes=(Q,)), (2,), alpha=(0.1, 0.2, 0.3))
     result = problem.run(monitor=Leaver(error, network=1))
     assert result.reasons == [StopReason.CONVERGED, reason, reason]
-    assert result.loss_curves[2] == []
+    assert result.curves.losses[2] == []
     np.testing.assert_array_equal(result.theta[2], problem.theta[2])
 
 

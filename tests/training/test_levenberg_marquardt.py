@@ -8,11 +8,11 @@ from skmlp.network.network import multilayer_perceptron
 from skmlp.network.normalizations import LayerNormalization
 from skmlp.network.objective import Objective
 from skmlp.training import levenberg_marquardt
-from skmlp.training.full_batch import Samples
 from skmlp.training.lbfgs import LBFGS
 from skmlp.training.levenberg_marquardt import LevenbergMarquardt, normal_equations
 from skmlp.training.stopping import StopReason
 from tests.network.problems import weights_and_biases
+from tests.training.problems import runs_of
 from tests.training.test_lbfgs import Leaver
 
 N, M, Q = 53, 5, 3
@@ -52,16 +52,17 @@ class Problem:
         max_fun=10_000,
         **options,
     ):
-        return solver.train(
+        runs = runs_of(
             self.objective,
             self.theta,
-            Samples(X.astype(self.dtype), self.y, weights),
+            (X.astype(self.dtype), self.y, weights),
             random_states=[np.random.RandomState(0)] * len(self.theta),
             max_iter=max_iter,
             max_fun=max_fun,
-            tol=np.broadcast_to(tol, len(self.theta)),
+            tol=tol,
             **options,
         )
+        return solver.train(runs)
 
     def jacobian(self, theta, step=1e-5):
         """Return d z / d theta (N, Q, P) by central differences."""
@@ -156,7 +157,7 @@ def test_linear_network_solves_ridge_regression_in_a_few_steps(make, weights, n_
     found, least = problem.objective.values(np.concatenate([result.theta, best]), X, problem.y, weights)
     assert least * (1 - 1e-12) <= found <= least * (1 + 2.3e-9)
     assert result.reasons == [StopReason.CONVERGED]
-    assert len(result.loss_curves[0]) <= 10
+    assert len(result.curves.losses[0]) <= 10
 
 
 @EVERY_NETWORK
@@ -178,7 +179,7 @@ def test_near_a_minimum_of_lbfgs_it_is_found_again(weights):
     minimum = problem.run(weights=weights, solver=LBFGS())
     problem.theta = minimum.theta + 0.05 * np.random.default_rng(2).normal(size=minimum.theta.shape)
     found = problem.run(weights=weights)
-    assert found.loss_curves[0][0] > minimum.losses[0] * (1 + 1e-5)
+    assert found.curves.losses[0][0] > minimum.losses[0] * (1 + 1e-5)
     np.testing.assert_allclose(found.losses, minimum.losses, rtol=1e-6)
 
 
@@ -186,7 +187,7 @@ def test_lower_losses_than_lbfgs_in_fewer_iterations():
     problem = Problem((3,), alpha=(1e-2,) * 8, n_outputs=1)
     ours, theirs = (problem.run(solver=solver) for solver in (LM, LBFGS()))
     assert np.median(ours.losses) < 0.5 * np.median(theirs.losses)
-    assert sum(map(len, ours.loss_curves)) < 0.5 * sum(map(len, theirs.loss_curves))
+    assert sum(map(len, ours.curves.losses)) < 0.5 * sum(map(len, theirs.curves.losses))
 
 
 def test_weights_count_like_repeated_rows():
@@ -196,7 +197,7 @@ def test_weights_count_like_repeated_rows():
     by_weight = weighted.run(weights=times.astype(float), max_iter=10)
     by_rows = repeated.run(np.repeat(X, times, axis=0), max_iter=10)
     np.testing.assert_allclose(by_weight.theta, by_rows.theta, rtol=1e-6, atol=1e-8)
-    np.testing.assert_allclose(by_weight.loss_curves, by_rows.loss_curves, rtol=1e-9)
+    np.testing.assert_allclose(by_weight.curves.losses, by_rows.curves.losses, rtol=1e-9)
 
 
 def test_float32_finds_the_same_minimum():
@@ -215,10 +216,10 @@ def test_each_of_several_networks_is_trained_as_alone():
         alone.theta = together.theta[k : k + 1]
         expected = alone.run(tol=tols[k], max_iter=30)
         np.testing.assert_array_equal(result.theta[k], expected.theta[0])
-        assert result.loss_curves[k] == expected.loss_curves[0]
+        assert result.curves.losses[k] == expected.curves.losses[0]
         assert result.reasons[k] is expected.reasons[0]
         assert result.messages[k] == expected.messages[0]
-    assert len(set(map(len, result.loss_curves))) > 1
+    assert len(set(map(len, result.curves.losses))) > 1
 
 
 def test_start_is_left_as_it_was():
@@ -246,7 +247,7 @@ def test_a_start_without_slope_is_kept():
     problem = Problem()
     result = problem.run(tol=1e3)
     np.testing.assert_array_equal(result.theta, problem.theta)
-    assert result.loss_curves == [[]]
+    assert result.curves.losses == [[]]
     assert np.isfinite(result.losses).all()
     assert result.reasons == [StopReason.CONVERGED]
 
@@ -255,7 +256,7 @@ def test_a_start_without_slope_is_kept():
 def test_max_iter_is_the_number_of_iterations(max_iter):
     monitor = Leaver(network=-1)
     result = Problem().run(max_iter=max_iter, monitor=monitor)
-    assert len(result.loss_curves[0]) == len(monitor.thetas) == max_iter
+    assert len(result.curves.losses[0]) == len(monitor.thetas) == max_iter
     assert monitor.begun == list(range(max_iter))
     assert result.reasons == [StopReason.MAX_ITER]
     assert f"max_iter={max_iter}" in result.messages[0]
@@ -272,7 +273,7 @@ def test_max_fun_is_the_number_of_steps_tried(max_fun, monkeypatch):
     monkeypatch.setattr(Objective, "values", counted)
     result = Problem().run(max_fun=max_fun)
     assert calls.count(False) == 1 + max_fun  # the first is that of the start
-    assert len(result.loss_curves[0]) <= max_fun
+    assert len(result.curves.losses[0]) <= max_fun
     assert result.reasons == [StopReason.FAILED]
     assert f"max_fun={max_fun}" in result.messages[0]
 
@@ -284,7 +285,7 @@ def test_start_without_a_finite_loss_is_divergence(bad):
     result = problem.run()
     assert result.reasons == [StopReason.DIVERGED]
     assert result.losses == [np.inf]
-    assert result.loss_curves == [[]]
+    assert result.curves.losses == [[]]
 
 
 def test_equations_beyond_the_memory_limit_are_refused(monkeypatch):
@@ -307,7 +308,7 @@ def test_every_setting_changes_the_path(settings):
         Problem().run(max_iter=9),
         Problem().run(solver=LevenbergMarquardt(**settings), max_iter=9),
     )
-    assert found.loss_curves[0][0] == pytest.approx(expected.loss_curves[0][0], rel=0.5)
+    assert found.curves.losses[0][0] == pytest.approx(expected.curves.losses[0][0], rel=0.5)
     assert np.abs(found.theta - expected.theta).max() > 1e-3
 
 
@@ -335,9 +336,9 @@ def test_curve_holds_the_reported_loss_after_each_iteration(weights):
         squares = (theta[:, : problem.network.layout.n_penalized] ** 2).sum()
         errors = ((z - problem.y) ** 2 / 2).mean(axis=1)
         expected.append((w @ errors + ALPHA / 2 * squares) / w.sum())
-    np.testing.assert_allclose(result.loss_curves[0], expected, rtol=1e-12)
-    assert result.losses[0] == result.loss_curves[0][-1]
-    assert result.score_curves == result.validation_losses == [[]]
+    np.testing.assert_allclose(result.curves.losses[0], expected, rtol=1e-12)
+    assert result.losses[0] == result.curves.losses[0][-1]
+    assert result.curves.scores == result.curves.validation_losses == [[]]
     np.testing.assert_array_equal(result.theta, monitor.thetas[-1])
 
 
@@ -350,11 +351,11 @@ def test_monitor_or_interruption_ends_all_training(error, reason):
     problem = Problem(alpha=(0.1, 0.2, 0.3))
     result = problem.run(tol=1e-2, monitor=monitor)
     assert result.reasons == [StopReason.CONVERGED, reason, reason]
-    assert len(result.loss_curves[1]) == 3
-    assert result.losses[1] == result.loss_curves[1][-1]
+    assert len(result.curves.losses[1]) == 3
+    assert result.losses[1] == result.curves.losses[1][-1]
     np.testing.assert_array_equal(result.theta[1], monitor.thetas[-1][0])
     np.testing.assert_array_equal(result.theta[2], problem.theta[2])
-    assert result.loss_curves[2] == []
+    assert result.curves.losses[2] == []
 
 
 def test_other_errors_of_a_monitor_are_raised():

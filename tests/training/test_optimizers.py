@@ -9,7 +9,6 @@ import pytest
 
 from skmlp.network.hyperparameters import kept, stacked
 from skmlp.training.optimizers import OPTIMIZERS, SGD, Adam, NAdam, RMSprop
-from skmlp.training.stack import columns
 
 N_STEPS, P = 50, 7
 CURVATURE = np.linspace(0.1, 3, P)
@@ -25,7 +24,7 @@ def slope(theta, t):
 
 def run(optimizers, rates=RATE, n_steps=N_STEPS, dtype="float64", block=P, mask=slice(None)):
     """Return theta of each network after each step; ``mask`` keeps some of the networks."""
-    optimizer = columns(stacked(optimizers), len(optimizers))
+    optimizer = stacked(optimizers)
     rate = np.broadcast_to(np.asarray(rates, dtype=float).reshape(-1, 1), (len(optimizers), 1))
     if not isinstance(mask, slice):
         optimizer, rate = kept(optimizer, mask), rate[mask]
@@ -220,9 +219,9 @@ def test_networks_at_different_steps_move_as_each_alone(optimizer):
     """The correction of the moments counts the steps of each network."""
     first_steps, rate = np.array([[1], [2], [7], [4001]]), np.full((5, 4, 1), RATE)
     t = np.arange(5.0)[:, np.newaxis, np.newaxis] + first_steps
-    together = columns(optimizer, 4).constants(rate, t)
+    together = stacked([optimizer] * 4).constants(rate, t)
     for k in range(4):
-        alone = columns(optimizer, 1).constants(rate[:, [k]], t[:, [k]])
+        alone = stacked([optimizer]).constants(rate[:, [k]], t[:, [k]])
         for ours, whole in zip(alone, together, strict=True):
             expected = np.broadcast_to(whole, t.shape)[:, [k]]
             np.testing.assert_array_equal(np.broadcast_to(ours, expected.shape), expected)
@@ -248,7 +247,7 @@ def test_update_makes_no_arrays(optimizer, dtype):
     shape = (1, 100_003)
     theta, gradient, *arrays = np.ones((2 + optimizer.n_moments + optimizer.n_scratch, *shape), dtype=dtype)
     rate = t = np.ones((1, 1, 1))
-    constants = tuple(np.asarray(c, dtype=dtype) for c in columns(optimizer, 1).constants(rate, t))
+    constants = tuple(np.asarray(c, dtype=dtype) for c in stacked([optimizer]).constants(rate, t))
     tracemalloc.start()
     try:
         optimizer.update(theta, gradient, tuple(arrays), tuple(c.reshape(()) for c in constants))

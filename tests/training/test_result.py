@@ -1,9 +1,10 @@
-from dataclasses import fields
+from dataclasses import astuple, fields
 
 import numpy as np
 import pytest
 
 from skmlp.training.result import Epoch, Monitor, TrainingResult
+from skmlp.training.state import Curves
 from skmlp.training.stopping import StopReason
 from tests.training.problems import assert_equal_states
 from tests.training.test_state import filled
@@ -17,18 +18,20 @@ def test_monitor_lets_training_continue():
     assert monitor.end(Epoch(0, np.arange(3), THETA, np.zeros(3))) is False
 
 
-def result(state=None, rate_curves=None):
+def result(state=None, rates=((), (), ())):
     """Return what became of three networks."""
     return TrainingResult(
         theta=THETA,
         losses=[3.0, 2.0, 1.0],
-        loss_curves=[[4.0, 3.0], [2.0], [1.0]],
-        score_curves=[[0.1, 0.2], [0.3], [0.4]],
-        validation_losses=[[5.0, 6.0], [7.0], [8.0]],
+        curves=Curves(
+            losses=[[4.0, 3.0], [2.0], [1.0]],
+            scores=[[0.1, 0.2], [0.3], [0.4]],
+            validation_losses=[[5.0, 6.0], [7.0], [8.0]],
+            rates=[[*curve] for curve in rates],
+        ),
         reasons=[StopReason.MAX_ITER, StopReason.DIVERGED, StopReason.CALLBACK],
         messages=["a", "b", "c"],
         state=state,
-        rate_curves=rate_curves,
     )
 
 
@@ -40,7 +43,9 @@ def test_what_became_of_some_networks_is_a_result(networks):
     for field in fields(TrainingResult):
         found, expected = getattr(some, field.name), getattr(whole, field.name)
         if field.name == "state":
-            assert_equal_states(found, expected.of(networks))
+            assert_equal_states(found, expected.take([*range(3)[networks]]))
+        elif field.name == "curves":
+            assert astuple(found) == tuple(of_all[networks] for of_all in astuple(expected))
         elif field.name == "theta":
             np.testing.assert_array_equal(found, expected[networks])
             assert not np.shares_memory(found, expected)
@@ -51,4 +56,4 @@ def test_what_became_of_some_networks_is_a_result(networks):
 def test_a_result_may_have_neither_state_nor_rates():
     some = result().of(slice(1, 2))
     assert some.state is None
-    assert some.rate_curves is None
+    assert some.curves.rates == [[]]

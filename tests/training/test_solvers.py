@@ -10,15 +10,15 @@ from skmlp.network.activations import Tanh
 from skmlp.network.losses import SquaredError
 from skmlp.network.network import multilayer_perceptron
 from skmlp.network.objective import Objective
-from skmlp.training.full_batch import Samples
 from skmlp.training.optimizers import OPTIMIZERS
 from skmlp.training.result import Monitor
 from skmlp.training.solvers import SOLVERS
 from skmlp.training.stopping import StopReason
+from tests.training.problems import runs_of
 
 N, M = 53, 3
 X = np.random.default_rng(0).normal(size=(N, M))
-SAMPLES = Samples(X, np.sin(X[:, :1] + X[:, 1:2]), None)
+SAMPLES = X, np.sin(X[:, :1] + X[:, 1:2]), None
 EVERY_SOLVER = pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
 
 
@@ -30,11 +30,11 @@ def train(solver, n_networks=3, **options):
         "random_states": random_states,
         "max_iter": 60,
         "max_fun": 10**5,
-        "tol": np.full(n_networks, 1e-6),
+        "tol": 1e-6,
         **options,
     }
     objective = Objective(network, SquaredError(), np.full(n_networks, 1e-3))
-    return theta, objective, solver.train(objective, theta, SAMPLES, **arguments)
+    return theta, objective, solver.train(runs_of(objective, theta, SAMPLES, **arguments))
 
 
 class Interrupted(Monitor):
@@ -79,14 +79,14 @@ def test_training_lowers_the_loss_to_the_value_at_the_parameters(solver):
         assert after < 0.7 * before
         np.testing.assert_allclose(result.losses[k], after, rtol=1e-12)
     assert result.state is None
-    assert result.rate_curves is None
+    assert result.curves.rates == [[], [], []]
 
 
 @EVERY_SOLVER
 def test_a_solver_can_be_used_again(solver):
     first, second = (train(solver)[2] for _ in range(2))
     np.testing.assert_array_equal(first.theta, second.theta)
-    assert first.loss_curves == second.loss_curves
+    assert first.curves.losses == second.curves.losses
 
 
 @EVERY_SOLVER
@@ -94,7 +94,7 @@ def test_interruption_before_the_first_iteration_has_ended_is_seen(solver):
     """The start is kept, the reason says what has happened, and nothing is in the curve."""
     theta, _, result = train(solver, monitor=Interrupted("begin"))
     assert result.reasons == [StopReason.INTERRUPTED] * 3
-    assert result.loss_curves == [[], [], []]
+    assert result.curves.losses == [[], [], []]
     np.testing.assert_array_equal(result.theta, theta)
 
 
@@ -102,5 +102,5 @@ def test_interruption_before_the_first_iteration_has_ended_is_seen(solver):
 def test_interruption_of_the_first_iteration_ends_all_training(solver):
     theta, _, result = train(solver, monitor=Interrupted("end"))
     assert result.reasons == [StopReason.INTERRUPTED] * 3
-    assert [len(curve) for curve in result.loss_curves] == [1, 0, 0]
+    assert [len(curve) for curve in result.curves.losses] == [1, 0, 0]
     np.testing.assert_array_equal(result.theta[1:], theta[1:])

@@ -82,9 +82,9 @@ def test_curves_are_appended_to_by_name():
 
 
 @pytest.mark.parametrize("validated", [False, True])
-def test_keep_copies_arrays_and_shares_curves_and_random_streams(validated):
+def test_take_copies_arrays_and_shares_curves_and_random_streams(validated):
     state = filled(validated=validated)
-    some = state.keep(np.array([True, False, True]))
+    some = state.take([0, 2])
     for name in ARRAYS:
         if name == "best_theta" and not validated:
             assert some.best_theta is None
@@ -100,18 +100,18 @@ def test_keep_copies_arrays_and_shares_curves_and_random_streams(validated):
 
 def test_what_is_empty_stays_empty():
     state = State.start(THETA, 0, np.zeros(3), ORDER)
-    for some in (state.keep(np.array([True, False, True])), State.concatenate([state, state])):
+    for some in (state.take([0, 2]), State.concatenate([state, state])):
         assert some.random_states == some.streams == []
         assert some.best_theta is None
         assert some.moments.shape == (0, *some.theta.shape)
-    state.put([0, 2], state.keep(np.array([True, False, True])))
+    state.put([0, 2], state.take([0, 2]))
     assert state.random_states == state.streams == []
 
 
-def test_put_is_the_inverse_of_keep():
+def test_put_is_the_inverse_of_take():
     state, expected = filled(), filled()
     mask = np.array([True, False, True])
-    some = state.keep(mask)
+    some = state.take(np.flatnonzero(mask))
     for name in ARRAYS:
         rows(state, name, slice(None))[...] = np.where(
             mask.reshape(-1, *[1] * (getattr(state, name).ndim - 1 - (name == "moments"))),
@@ -127,13 +127,13 @@ def test_put_is_the_inverse_of_keep():
 def test_put_writes_rows_in_the_order_of_the_indices():
     state, some = filled(), filled(2, seed=2)
     state.put([2, 0], some)
-    assert_equal_states(State.concatenate([state.of(slice(2, 3)), state.of(slice(0, 1))]), some)
-    assert_equal_states(state.of(slice(1, 2)), filled().of(slice(1, 2)))
+    assert_equal_states(State.concatenate([state.take([2]), state.take([0])]), some)
+    assert_equal_states(state.take([1]), filled().take([1]))
 
 
 def test_a_copy_shares_nothing():
     state = filled()
-    some = state.of(slice(1, 3)).copy()
+    some = deepcopy(state.take([1, 2]))
     for name in ARRAYS:
         np.testing.assert_array_equal(getattr(some, name), rows(state, name, slice(1, 3)), name)
         assert not np.shares_memory(getattr(state, name), getattr(some, name))
@@ -144,10 +144,10 @@ def test_a_copy_shares_nothing():
     assert_equal_states(state, before)
 
 
-def test_concatenate_is_the_inverse_of_of():
+def test_concatenate_is_the_inverse_of_take():
     state = filled()
-    parts = [state.of(slice(0, 1)), state.of(slice(1, 3))]
-    whole = State.concatenate(parts).copy()
+    parts = [state.take([0]), state.take([1, 2])]
+    whole = deepcopy(State.concatenate(parts))
     assert_equal_states(whole, state)
     whole.theta[...] = 0
     whole.curves.append(losses=np.zeros(3))

@@ -114,10 +114,10 @@ def assert_stack_equals_members(members, rtol=0.0, atol=0.0, **options):
     alone = [train(member, **options) for member in members]
     for k, one in enumerate(alone):
         assert together.reasons[k] is one.reasons[0]
-        curves = together.loss_curves[k], one.loss_curves[0]
+        curves = together.curves.losses[k], one.curves.losses[0]
         np.testing.assert_allclose(*curves, rtol=rtol, atol=atol)
         np.testing.assert_allclose(together.theta[k], one.theta[0], rtol=rtol, atol=atol)
-        own = together.state.of(slice(k, k + 1))
+        own = together.state.take([k])
         own.order = own.order[:, : one.state.order.shape[1]]  # without the padding
         assert_equal_states(own, one.state, rtol=rtol, atol=atol)
     return together
@@ -214,7 +214,7 @@ def test_each_member_has_its_own(field):
     other = replace(ADAM[1], rows=FOLDS[1], weight_decay=0.5, max_grad_norm=0.01)
     members = [Member(rows=FOLDS[0]), replace(Member(rows=FOLDS[0]), **{field: getattr(other, field)})]
     result = train(*members, patience=0, max_iter=59)
-    assert len(result.loss_curves[0]) > 1
+    assert len(result.curves.losses[0]) > 1
     assert np.abs(result.theta[0] - result.theta[1]).max() > 1e-3
     assert_stack_equals_members(members, patience=0, max_iter=59)
 
@@ -225,7 +225,7 @@ def test_dropping_networks_of_unequal_folds_changes_nothing():
         replace(member, rows=rows, tol=tol) for member, rows, tol in zip(ADAM, UNEQUAL, tols, strict=True)
     ]
     result = assert_stack_equals_members(members, patience=2, rtol=1e-11, atol=1e-12)
-    assert len(result.loss_curves[0]) < len(result.loss_curves[2])
+    assert len(result.curves.losses[0]) < len(result.curves.losses[2])
 
 
 # What one network's training is
@@ -270,7 +270,7 @@ def plain_training(member, *, n_epochs=3, factor=lambda i, n: 1.0, planned=None,
 
 def assert_plain(result, theta, losses, k=0):
     np.testing.assert_allclose(result.theta[k], theta, rtol=1e-11, atol=1e-14)
-    np.testing.assert_allclose(result.loss_curves[k], losses, rtol=1e-11)
+    np.testing.assert_allclose(result.curves.losses[k], losses, rtol=1e-11)
 
 
 @EVERY_STACK
@@ -325,7 +325,7 @@ def test_a_plan_continues_after_a_network_has_left(schedule, factor):
     members = [replace(member, tol=tol) for member, tol in zip(REGULARIZED, tols, strict=True)]
     result = train(*members, schedule=schedule, patience=1, max_iter=7)
     for k, n_epochs in enumerate((3, 7, 7)):
-        assert len(result.loss_curves[k]) == n_epochs
+        assert len(result.curves.losses[k]) == n_epochs
         expected = plain_training(members[k], n_epochs=n_epochs, planned=7, factor=factor)
         assert_plain(result, *expected, k)
 
@@ -405,12 +405,12 @@ def test_loss_curve_is_the_loss_that_scikit_learn_reports(loss):
     z = naive_raw_scores(training.network, training.state.theta[0], X, "tanh")
     losses = naive_losses(loss, z, training.y)
     expected = losses.mean() if isinstance(loss, SquaredError) else losses.sum(axis=1).mean()
-    np.testing.assert_allclose(training.run().loss_curves[0], [expected] * 3, rtol=1e-12)
+    np.testing.assert_allclose(training.run().curves.losses[0], [expected] * 3, rtol=1e-12)
 
 
 @EVERY_STACK
 def test_training_lowers_the_loss(members):
-    for curve in train(*members, max_iter=101).loss_curves:
+    for curve in train(*members, max_iter=101).curves.losses:
         assert curve[-1] < 0.95 * curve[0]
 
 
@@ -419,7 +419,7 @@ def test_no_epochs_leave_the_start():
     start = training.state.theta.copy()
     result = training.run()
     np.testing.assert_array_equal(result.theta, start)
-    assert result.loss_curves == [[], [], []]
+    assert result.curves.losses == [[], [], []]
 
 
 def test_invscaling_counts_samples_and_adaptive_waits_for_a_plateau():
@@ -440,7 +440,7 @@ def test_invscaling_counts_samples_and_adaptive_waits_for_a_plateau():
 def test_networks_that_stop_early_leave_and_the_others_continue():
     members = [replace(member, tol=tol) for member, tol in zip(ADAM, (-np.inf, 1e9, 0.01), strict=True)]
     result = assert_stack_equals_members(members, patience=3, max_iter=59)
-    lengths = [len(curve) for curve in result.loss_curves]
+    lengths = [len(curve) for curve in result.curves.losses]
     assert lengths[0] == 59
     assert lengths[1] == 1 + 4  # the first epoch always is an improvement
     assert 5 < lengths[2] < 59
@@ -452,7 +452,7 @@ def test_a_network_that_diverges_leaves_its_neighbours_alone():
     members = [ADAM[0], replace(NESTEROV[1], optimizer=Adam(), rate=1e300), ADAM[2]]
     result = assert_stack_equals_members(members)
     assert result.reasons == [StopReason.MAX_ITER, StopReason.DIVERGED, StopReason.MAX_ITER]
-    assert len(result.loss_curves[1]) < 3
+    assert len(result.curves.losses[1]) < 3
     assert np.isfinite(result.theta[[0, 2]]).all()
 
 
@@ -474,7 +474,7 @@ def test_adaptive_rates_fall_by_five_per_plateau_and_then_training_stops():
     assert lowered[0][1] == pytest.approx({0: 2e-6, 1: 2e-5})
     assert lowered[1][1] == pytest.approx({0: 4e-7, 1: 4e-6})
     assert lowered[2][1] == pytest.approx({1: 8e-7})  # 0 is stopped
-    assert [len(curve) for curve in result.loss_curves] == [7, 9, 23]
+    assert [len(curve) for curve in result.curves.losses] == [7, 9, 23]
 
 
 @pytest.fixture
@@ -495,18 +495,18 @@ def test_validation_keeps_the_best_parameters(small_scores):
     result = train(*ADAM, validate=small_scores, max_iter=11)
     for k in range(3):
         np.testing.assert_array_equal(result.theta[k], small_scores.calls[2 + k][k])
-        assert np.argmax(result.score_curves[k]) == 2 + k
+        assert np.argmax(result.curves.scores[k]) == 2 + k
         assert result.state.best[k] == 0
-        np.testing.assert_allclose(result.validation_losses[k], np.arange(1, 12) + k / 10)
+        np.testing.assert_allclose(result.curves.validation_losses[k], np.arange(1, 12) + k / 10)
     np.testing.assert_array_equal(result.state.theta, small_scores.calls[-1])
 
 
 def test_scores_decide_when_to_stop_and_not_the_loss(small_scores):
     members = [replace(member, tol=0.0, rate=1e-4) for member in ADAM]
     result = train(*members, validate=small_scores, max_iter=31, patience=4)
-    assert [len(curve) for curve in result.score_curves] == [3 + k + 5 for k in range(3)]
-    assert [len(curve) for curve in result.validation_losses] == [3 + k + 5 for k in range(3)]
-    assert [curve[-1] for curve in result.validation_losses] == [8, 9.1, 10.2]
+    assert [len(curve) for curve in result.curves.scores] == [3 + k + 5 for k in range(3)]
+    assert [len(curve) for curve in result.curves.validation_losses] == [3 + k + 5 for k in range(3)]
+    assert [curve[-1] for curve in result.curves.validation_losses] == [8, 9.1, 10.2]
     assert result.reasons == [StopReason.NO_IMPROVEMENT] * 3
     for k in range(3):
         np.testing.assert_array_equal(result.theta[k], small_scores.calls[2 + k][k])
@@ -517,12 +517,12 @@ def test_scores_that_are_not_numbers_are_no_improvement():
         return np.full(len(theta), np.nan), np.zeros(len(theta))
 
     result = train(*ADAM, validate=validate, patience=2)
-    assert [len(curve) for curve in result.score_curves] == [3, 3, 3]
+    assert [len(curve) for curve in result.curves.scores] == [3, 3, 3]
 
 
 def test_without_validation_there_are_no_scores_and_losses_of_it():
     result = train(*ADAM)
-    assert result.score_curves == result.validation_losses == [[], [], []]
+    assert result.curves.scores == result.curves.validation_losses == [[], [], []]
 
 
 @EVERY_STACK
@@ -539,8 +539,8 @@ def test_a_stack_with_validation_equals_its_members(members):
     together = training.run()
     for k, member in enumerate(members):
         alone = train(member, validate=validate, patience=2, max_iter=37)
-        assert together.score_curves[k] == alone.score_curves[0]
-        assert together.validation_losses[k] == alone.validation_losses[0]
+        assert together.curves.scores[k] == alone.curves.scores[0]
+        assert together.curves.validation_losses[k] == alone.curves.validation_losses[0]
         np.testing.assert_array_equal(together.theta[k], alone.theta[0])
 
 
@@ -555,7 +555,7 @@ def test_monitor_is_told_of_every_epoch():
     assert [epoch.networks.tolist() for epoch in recorder.epochs] == [[0, 1, 2]] * 4 + [[0]] * 3
     assert recorder.epochs[3].stopped == dict.fromkeys((1, 2), StopReason.NO_IMPROVEMENT)
     assert recorder.epochs[-1].stopped == {0: StopReason.MAX_ITER}
-    assert [epoch.loss[0] for epoch in recorder.epochs] == result.loss_curves[0]
+    assert [epoch.loss[0] for epoch in recorder.epochs] == result.curves.losses[0]
     np.testing.assert_array_equal(recorder.thetas[3][1:], result.theta[1:])
     np.testing.assert_array_equal(recorder.thetas[-1], result.theta[:1])
 
@@ -580,7 +580,7 @@ def test_reason_of_a_network_that_stops_by_itself_is_kept_when_a_monitor_stops_t
 def test_interruption_keeps_the_latest_parameters(where, n_epochs):
     result = train(*ADAM, monitor=Leaver(KeyboardInterrupt(), where))
     assert result.reasons == [StopReason.INTERRUPTED] * 3
-    assert [len(curve) for curve in result.loss_curves] == [n_epochs] * 3
+    assert [len(curve) for curve in result.curves.losses] == [n_epochs] * 3
     np.testing.assert_array_equal(result.theta, train(*ADAM, max_iter=n_epochs).theta)
 
 
@@ -616,7 +616,7 @@ def test_two_halves_equal_one_run(members, schedule, dropout):
     expected = train(*members, max_iter=12, **options)
     training = Training(members, **options)
     first = training.solver(max_iter=5, n_epochs=12).train(training.state)
-    assert [len(curve) for curve in first.loss_curves] == [5] * len(members)
+    assert [len(curve) for curve in first.curves.losses] == [5] * len(members)
     second = training.solver(max_iter=12).train(first.state)
     np.testing.assert_array_equal(second.theta, expected.theta)
     assert_equal_states(second.state, expected.state)
@@ -633,8 +633,8 @@ def test_a_new_solver_may_begin_anywhere_in_the_plan(members, schedule):
     state = replace(first.state, curves=Curves.start(len(members)))
     second = training.solver(max_iter=7, n_epochs=12, first_step=5 * 4).train(state)
     np.testing.assert_array_equal(second.theta, expected.theta)
-    halves = [a + b for a, b in zip(first.loss_curves, second.loss_curves, strict=True)]
-    assert halves == expected.loss_curves
+    halves = [a + b for a, b in zip(first.curves.losses, second.curves.losses, strict=True)]
+    assert halves == expected.curves.losses
 
 
 @EVERY_STACK
@@ -659,10 +659,10 @@ def test_training_continued_from_states_equals_one_longer_training(members, sche
     training = Training(members, **options)
     first = training.solver(max_iter=3).train(training.state)
     assert first.reasons == [StopReason.MAX_ITER] * 3
-    before = [first.state.of(slice(0, 1)), first.state.of(slice(1, 3))]
+    before = [first.state.take([0]), first.state.take([1, 2])]
     kept = deepcopy(before)
-    second = training.solver(max_iter=12).train(State.concatenate(before).copy())
-    for name in ("loss_curves", "score_curves", "validation_losses", "rate_curves", "reasons", "losses"):
+    second = training.solver(max_iter=12).train(deepcopy(State.concatenate(before)))
+    for name in ("curves", "reasons", "losses"):
         assert getattr(second, name) == getattr(expected, name), name
     np.testing.assert_array_equal(second.theta, expected.theta)
     assert_equal_states(second.state, expected.state)
@@ -680,13 +680,13 @@ def test_networks_of_two_stacks_continue_as_one(members, folds, dropout):
     options = {"dropout": dropout, "normalization": BatchNormalization()}
     expected = train(members[0], members[2], max_iter=7, **options)
     both = Training(members[:2], **options)
-    first = both.solver(max_iter=3).train(both.state).state.of(slice(0, 1))
+    first = both.solver(max_iter=3).train(both.state).state.take([0])
     alone = Training(members[2:], **options)
     last = alone.solver(max_iter=3).train(alone.state).state
     training = Training([members[0], members[2]], **options)
     result = training.solver(max_iter=7).train(State.concatenate([first, last]))
     np.testing.assert_allclose(result.theta, expected.theta, rtol=1e-9, atol=1e-10)
-    np.testing.assert_allclose(result.loss_curves, expected.loss_curves, rtol=1e-9)
+    np.testing.assert_allclose(result.curves.losses, expected.curves.losses, rtol=1e-9)
 
 
 @pytest.mark.parametrize("schedule", [Linear(), Cosine(), OneCycle(), Constant(warmup=0.4)], ids=repr)
@@ -696,7 +696,7 @@ def test_a_plan_continues_where_it_was(schedule):
     first = training.solver(max_iter=4, n_epochs=11).train(training.state)
     second = training.solver(max_iter=11).train(first.state)
     np.testing.assert_array_equal(second.theta, expected.theta)
-    assert second.rate_curves == expected.rate_curves
+    assert second.curves.rates == expected.curves.rates
 
 
 def test_continued_training_is_watched_from_its_first_epoch():
@@ -711,10 +711,10 @@ def test_continued_training_is_watched_from_its_first_epoch():
 def test_nothing_is_left_to_do_after_as_many_epochs():
     training = Training(ADAM)
     first = training.solver(max_iter=3).train(training.state)
-    states = [first.state.of(slice(k, k + 1)) for k in range(3)]
+    states = [first.state.take([k]) for k in range(3)]
     again = training.solver(max_iter=3).train(State.concatenate(states))
     np.testing.assert_array_equal(again.theta, first.theta)
-    assert again.loss_curves == first.loss_curves
+    assert again.curves.losses == first.curves.losses
     assert again.reasons == [StopReason.MAX_ITER] * 3
 
 

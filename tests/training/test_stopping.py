@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from skmlp.network.hyperparameters import kept
 from skmlp.training.stopping import Stopping, StopReason
 
 
@@ -45,7 +46,7 @@ def test_best_is_what_is_larger_than_all_before():
 
 
 def test_networks_are_counted_apart():
-    stopping = Stopping(10, np.array([0.0, 2.0, 0.0]), 2)
+    stopping = Stopping(10, 2, np.array([0.0, 2.0, 0.0]))
     best, without = np.array([1.0, 1.0, 5.0]), np.array([3, 3, 3])
     is_best = stopping.count(np.array([2.0, 2.0, 2.0]), best, without)
     np.testing.assert_array_equal(without, [0, 4, 4])
@@ -54,7 +55,7 @@ def test_networks_are_counted_apart():
 
 
 def test_keep_is_the_rule_for_some_networks():
-    some = Stopping(7, np.array([0.1, 0.2, 0.3]), 2).keep(np.array([True, False, True]))
+    some = kept(Stopping(7, 2, np.array([0.1, 0.2, 0.3])), np.array([True, False, True]))
     assert (some.max_iter, some.n_iter_no_change) == (7, 2)
     np.testing.assert_array_equal(some.tol, [0.1, 0.3])
 
