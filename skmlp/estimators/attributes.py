@@ -10,10 +10,10 @@ PRIVATE = ("_fitted_params", "_members", "_optimizer_state", "_target_type")
 
 
 def publish(estimator: Any, attributes: Mapping[str, Any]) -> None:
-    """Replace the fitted attributes, all at once."""
-    fitted = [name for name in vars(estimator) if name in PRIVATE or name.endswith("_")]
-    for name in fitted:
-        if name not in attributes:
-            delattr(estimator, name)
-    for name, value in attributes.items():
-        setattr(estimator, name, value)
+    """Replace the fitted attributes, all at once: an interruption comes before or after."""
+    others = {
+        name: value
+        for name, value in vars(estimator).items()
+        if not (name in PRIVATE or name.endswith("_"))
+    }
+    estimator.__dict__ = others | dict(attributes)

@@ -20,6 +20,7 @@ from skmlp.estimators.attributes import publish
 from skmlp.estimators.callbacks import CallbackSupportMixin, monitor_of, with_callbacks
 from skmlp.estimators.problems import default_parameters, problem_of
 from skmlp.fitting.choices import NetworkChoices, Params
+from skmlp.fitting.curves import with_own_curves
 from skmlp.fitting.outcome import fitted_attributes
 from skmlp.fitting.parameters import PARAMETERS, STOCHASTIC_SOLVERS, Parameter, plain
 from skmlp.fitting.problem import Earlier, Problem
@@ -165,6 +166,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             optimizer_state=getattr(self, "_optimizer_state", None),
             optimizer_state_is_lost=getattr(self, "_optimizer_state", {}) is None,
             curves=curves,
+            mean_curves=vars(self),
         )
 
     def _scalers(self) -> Scalers:
@@ -233,13 +235,14 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         if hasattr(member, "_optimizer_state"):
             member._optimizer_state = None  # that of all members
         of_network = {name: of_member(getattr(self, name), k) for name in names}
-        for name, value in ({"n_members": 1} | self._members[k] | of_network).items():
+        own = {"n_members": 1} | with_own_curves(self._members[k]) | of_network
+        for name, value in own.items():
             setattr(member, name, value)
         return member
 
     def __getstate__(self) -> Any:
         """Leave the optimizer's state out of a pickle, unless training is meant to be continued."""
-        state = super().__getstate__() | {"_skmlp_version": skmlp.__version__}
+        state = with_own_curves(super().__getstate__()) | {"_skmlp_version": skmlp.__version__}
         remembered = state.get("_optimizer_state")
         if remembered is not None and not (self.warm_start or remembered["incremental"]):
             state["_optimizer_state"] = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from skmlp.fitting.curves import curves, mean_curves
+from skmlp.fitting.curves import continued, curves, mean_curves
 from skmlp.fitting.problem import Problem
 from skmlp.fitting.resuming import optimizer_state
 from skmlp.training.result import TrainingResult
@@ -15,15 +15,20 @@ def fitted_attributes(problem: Problem, result: TrainingResult) -> dict[str, Any
     # Where max_time or an interruption has ended a solver that trains one network after the other,
     # members may be left that were never trained.
     trained = result.trained()
-    earlier = problem.earlier.curves if problem.earlier is not None else []
-    of_networks = [curves(result, k, earlier[k] if earlier else {}) for k in trained]
     attributes = problem.attributes_with(result.theta[trained])
-    attributes |= mean_curves(of_networks) if problem.seeds else of_networks[0]
-    if problem.seeds:
-        seeds = [problem.seeds[k] for k in trained]
-        attributes["_members"] = [
-            {"random_state": seed, **own} for seed, own in zip(seeds, of_networks, strict=True)
-        ]
     if result.state is not None:
         attributes["_optimizer_state"] = optimizer_state(problem, result.state)
-    return attributes
+    # Last, when nothing can fail any more: the curves of an earlier fit are extended.
+    earlier = problem.earlier
+    of_networks = [curves(result, k) for k in trained]
+    if not problem.seeds:
+        return attributes | continued(of_networks[0], {} if earlier is None else earlier.curves[0])
+    mean = mean_curves(of_networks)
+    if earlier is not None:
+        pairs = zip(of_networks, [earlier.curves[k] for k in trained], strict=True)
+        of_networks = [continued(new, before) for new, before in pairs]
+        # After early stopping, members may have curves of other lengths.
+        mean = continued(mean, earlier.mean_curves) if problem.incremental else mean_curves(of_networks)
+    seeds = [problem.seeds[k] for k in trained]
+    members = [{"random_state": seed, **own} for seed, own in zip(seeds, of_networks, strict=True)]
+    return attributes | mean | {"_members": members}

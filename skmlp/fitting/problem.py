@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -39,6 +39,8 @@ class Earlier:
         There was one, but the estimator is a pickle, a copy or a member that does not have it.
     curves : list of dict
         The attributes that describe the course of training, of each network.
+    mean_curves : mapping
+        Those of the estimator itself.
     """
 
     params: dict[str, Any]
@@ -48,6 +50,7 @@ class Earlier:
     optimizer_state: dict[str, Any] | None
     optimizer_state_is_lost: bool
     curves: list[dict[str, Any]]
+    mean_curves: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from skmlp.training.stopping import StopReason
 def report(problem: Problem, result: TrainingResult, *, time_is_up: bool) -> None:
     """Raise or warn where a reason of stop asks for it."""
     choices, reasons = problem.choices, set(result.reasons)
+    if StopReason.INTERRUPTED in reasons and (problem.incremental or not any(result.curves.losses)):
+        raise KeyboardInterrupt  # a partial_fit is all or nothing; a fit has no weights to keep yet
     verdict = judge(problem, result)
     if StopReason.DIVERGED in reasons or verdict.diverged.any():
         report_divergence(choices, result, verdict)
@@ -26,6 +28,7 @@ def report(problem: Problem, result: TrainingResult, *, time_is_up: bool) -> Non
             f"The final loss is more than {ABSURD:.0f} times that of a constant prediction: the network has"
             f" learned nothing of use yet. {way_out_of_divergence(choices)}"
         )
+    check_some_score(problem, result)
     n_iter = max(map(len, result.curves.losses))
     if StopReason.INTERRUPTED in reasons:
         which = "best" if any(result.curves.scores) else "latest"
@@ -43,6 +46,21 @@ def report(problem: Problem, result: TrainingResult, *, time_is_up: bool) -> Non
             f"Stochastic Optimizer: Maximum iterations ({choices.max_iter}) reached and the"
             " optimization hasn't converged yet."
         )
+
+
+def check_some_score(problem: Problem, result: TrainingResult) -> None:
+    """Raise an error if a network has no score, by which the best weights would be chosen."""
+    choices, held_out = problem.choices, problem.held_out
+    if held_out is None or not any(
+        scores and not np.isfinite(scores).any() for scores in result.curves.scores
+    ):
+        return
+    way_out = f"raise validation_fraction={choices.validation_fraction!r}, or pass X_val and y_val"
+    raise ValueError(
+        f"scoring={choices.scoring!r} was not a finite number after any epoch on the"
+        f" {held_out.X.shape[0]} validation samples, which may be too few or of one class: {way_out}, for"
+        " which it is defined, or choose another scoring, such as 'loss'."
+    )
 
 
 def report_of_solver(choices: Choices, result: TrainingResult, n_iter: int) -> None:

@@ -10,7 +10,9 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from skmlp import MLPClassifier, MLPRegressor
 from skmlp.fitting import problem
 from skmlp.fitting.data import hold_out
+from skmlp.network.network import Network
 from skmlp.network.objective import Objective
+from skmlp.training.solvers import SOLVERS
 
 from .data import TASKS
 from .state import stays_as_it_was
@@ -342,21 +344,58 @@ class Interruption:
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
-@pytest.mark.parametrize("n_epochs", [0, 1, 3])
+@pytest.mark.parametrize("n_epochs", [1, 3])
 def test_an_interruption_keeps_the_latest_weights(solver, n_epochs, monkeypatch):
     """Here it comes at the beginning of an epoch, so that they are those of a shorter fit."""
     parameters = {"hidden_layer_sizes": (5,), "solver": solver, "batch_size": 50}
     n_batches = int(np.ceil(len(WINE.X) / 50))
-    expected = WINE.model(**parameters, max_iter=max(1, n_epochs)).fit(WINE.X, WINE.y)
+    expected = WINE.model(**parameters, max_iter=n_epochs).fit(WINE.X, WINE.y)
     Interruption(monkeypatch, at=n_epochs * n_batches)
     model = WINE.model(**parameters)
     with pytest.warns(UserWarning, match="interrupted by user. The latest weights are kept"):
         model.fit(WINE.X, WINE.y)
     assert model.n_iter_ == len(model.loss_curve_) == n_epochs
     assert model.predict(WINE.X).shape == WINE.y.shape
-    if n_epochs:
-        np.testing.assert_array_equal(model.coefs_[0], expected.coefs_[0])
-        assert model.loss_curve_ == expected.loss_curve_
+    np.testing.assert_array_equal(model.coefs_[0], expected.coefs_[0])
+    assert model.loss_curve_ == expected.loss_curve_
+
+
+@pytest.mark.parametrize("at", [0, 2], ids=["first step", "later step"])
+@pytest.mark.parametrize("fitted", [False, True], ids=["new", "fitted"])
+@pytest.mark.parametrize(
+    "options", [{}, {"n_members": 2}, {"early_stopping": True}, {"warm_start": True}], ids=str
+)
+def test_an_interruption_of_the_first_epoch_is_passed_on(options, fitted, at, monkeypatch):
+    model = WINE.model(**SMALL, batch_size=30, **options)
+    if fitted:
+        model.fit(WINE.X, WINE.y)
+    Interruption(monkeypatch, at=at)
+    with stays_as_it_was(model), pytest.raises(KeyboardInterrupt):
+        model.fit(WINE.X, WINE.y)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_an_interruption_before_the_first_iteration_is_passed_on(solver, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    for name in ("value", "values", "gradient", "value_and_gradient"):
+        monkeypatch.setattr(Objective, name, interrupted)
+    monkeypatch.setattr(Network, "forward", interrupted)
+    model = DIABETES.model(**SMALL, solver=solver)
+    with stays_as_it_was(model), pytest.raises(KeyboardInterrupt):
+        model.fit(DIABETES.X, DIABETES.y)
+
+
+@pytest.mark.parametrize("at", [0, 1])
+@pytest.mark.parametrize("fitted", [False, True], ids=["new", "fitted"])
+def test_an_interrupted_partial_fit_changes_nothing_and_passes_it_on(fitted, at, monkeypatch):
+    model, classes = WINE.model(**SMALL, batch_size=30), np.unique(WINE.y)
+    if fitted:
+        model.partial_fit(WINE.X, WINE.y, classes=classes)
+    Interruption(monkeypatch, at=at)
+    with stays_as_it_was(model), pytest.raises(KeyboardInterrupt):
+        model.partial_fit(WINE.X, WINE.y, classes=classes)
 
 
 def test_an_interruption_of_lbfgs_keeps_the_latest_weights(monkeypatch):

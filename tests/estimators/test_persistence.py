@@ -194,3 +194,18 @@ def test_weights_keep_their_precision(dtype, continues):
     assert {array.dtype for array in model.coefs_ + model.intercepts_} == {np.dtype(dtype)}
     model.set_params(dtype=np.dtype(other).name).partial_fit(DIABETES.X, DIABETES.y)
     assert model.coefs_[0].dtype == other  # what the user says counts
+
+
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_curves_are_extended_and_not_copied_in_every_call(n_members):
+    model = DIABETES.model(**SMALL, n_members=n_members).partial_fit(DIABETES.X, DIABETES.y)
+    curve, copied = model.loss_curve_, copy.copy(model)
+    model.partial_fit(DIABETES.X, DIABETES.y)
+    assert model.loss_curve_ is curve
+    assert len(curve) == 2
+    assert copied.loss_curve_ == curve[:1]
+    for k, member in enumerate(model.members_ if n_members > 1 else []):
+        with warns_of_what_was_left_out():
+            member.partial_fit(DIABETES.X, DIABETES.y)
+        assert len(member.loss_curve_) == 3
+        assert len(model.members_[k].loss_curve_) == 2

@@ -353,3 +353,34 @@ def test_divergence_is_scored_as_not_a_number_and_never_kept():
     model = DIABETES.model(**{**SMALL, "solver": "sgd", "learning_rate_init": 1e6}, early_stopping=True)
     with stays_as_it_was(model), pytest.raises(ValueError, match="diverged"):
         model.fit(1e3 * X, y, X_val=1e3 * X_val, y_val=y_val)
+
+
+def sometimes_nan(every):
+    """Return a scorer that gives a number in one of ``every`` epochs only."""
+    calls = iter(range(10**6))
+    return lambda model, X, y: model.score(X, y) if next(calls) % every == 0 else np.nan
+
+
+def test_a_score_that_is_nan_now_and_then_is_no_improvement():
+    model = validated(WINE, scoring=sometimes_nan(3), max_iter=9)
+    scores = np.array(model.validation_scores_)
+    np.testing.assert_array_equal(np.isnan(scores), np.arange(9) % 3 != 0)
+    assert model.best_iter_ == np.nanargmax(scores) + 1
+    best = [*after_each_epoch(WINE, model.best_iter_)][-1]
+    np.testing.assert_array_equal(model.coefs_[0], best.coefs_[0])
+
+
+@pytest.mark.filterwarnings("ignore:Only one class is present")
+@pytest.mark.filterwarnings("ignore:Scoring failed")
+def test_scores_that_are_all_nan_are_an_error_that_names_the_way_out():
+    y = np.zeros(len(WINE.X), dtype=int)
+    y[:2] = 1
+    model = WINE.model(**SMALL, early_stopping=True, scoring="roc_auc")
+    with (
+        stays_as_it_was(model),
+        pytest.raises(ValueError, match=r"scoring='roc_auc'.*validation_fraction.*X_val"),
+    ):
+        model.fit(WINE.X, y)
+    model = WINE.model(**SMALL, early_stopping=True, scoring=lambda model, X, y: np.nan)
+    with pytest.raises(ValueError, match="was not a finite number after any epoch"):
+        model.fit(WINE.X, WINE.y)
