@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, cast
 
 import numpy as np
-from sklearn.preprocessing import label_binarize
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
 from skmlp.fitting.targets import Targets
 from skmlp.network.arrays import Array
+from skmlp.network.codes import groups
 from skmlp.network.losses import LogLoss, Loss, ProbabilisticLoss
 
 MULTIOUTPUT = "multiclass-multioutput"
@@ -26,8 +26,6 @@ class ClassTargets(Targets):
 
     Attributes
     ----------
-    group_sizes : tuple of int
-        The number of classes of each target; empty for yes/no outputs.
     loss : ProbabilisticLoss
         That for these classes.
     n_outputs : int
@@ -72,18 +70,18 @@ class ClassTargets(Targets):
         return {"classes_": self.classes, "_target_type": self.kind}
 
     def strata(self, encoded: Array, n_held_out: int) -> Array | None:
-        if self.kind == "binary":
-            return encoded.astype(bool)
-        if self.kind != "multiclass":
+        if self.kind not in ("binary", "multiclass"):
             return None
-        codes = self.codes(encoded - 0.5)
+        codes = encoded[:, 0]
+        if self.kind == "binary":
+            return codes
         counts = np.bincount(codes)
         counts = counts[counts > 0]
         fits = counts.min() >= 2 and len(counts) <= min(n_held_out, len(encoded) - n_held_out)
         return codes if fits else None
 
     def score(self, z: Array, encoded: Array, sample_weight: Array | None) -> float:
-        return subset_accuracy(self.codes(z) == self.codes(encoded - 0.5), sample_weight)
+        return subset_accuracy(self.codes(z) == encoded, sample_weight)
 
     def missing(self, y: Array) -> list[Any]:
         """Return the labels in ``y`` that are not among the classes."""
@@ -95,34 +93,29 @@ class ClassTargets(Targets):
         return list(np.setdiff1d(y, self.classes))
 
     def encode(self, y: Array, dtype: Any, name: str = "y") -> Array:
-        """Return indicators of shape (n_samples, n_outputs), or raise an error that names ``y``."""
+        """Return class indices, or 0/1 labels, of shape (n_samples, n_targets); see `Targets.encode`."""
         if missing := self.missing(y):
             raise ValueError(
                 f"`{name}` has classes not in `self.classes_`. `self.classes_` has {self.classes}."
                 f" `{name}` also has {missing}."
             )
         if self.kind == MULTIOUTPUT:
-            indicators = [
-                column[:, np.newaxis] == known for column, known in zip(y.T, self.classes, strict=True)
-            ]
-            return np.concatenate(indicators, axis=1).astype(dtype)
+            pairs = zip(self.classes, y.T, strict=True)
+            return np.stack([np.searchsorted(known, column) for known, column in pairs], axis=1)
         if self.kind == "multilabel-indicator":
             if np.shape(y)[1:] != (len(self.classes),):
                 raise ValueError(
                     f"{name} has the shape {np.shape(y)}, and the network predicts {len(self.classes)}"
                     " labels for each sample: give one column for each."
                 )
-            return np.ascontiguousarray(y, dtype=dtype)
-        return np.asarray(label_binarize(y, classes=self.classes)).astype(dtype)
+            return np.ascontiguousarray(y, dtype=np.uint8)
+        return np.searchsorted(self.classes, y)[:, np.newaxis]
 
     def codes(self, z: Array) -> Array:
-        """Return class indices (or 0/1 labels) from raw scores or indicators minus a half."""
-        if self.kind == MULTIOUTPUT:
-            return np.stack([scores.argmax(axis=-1) for scores in self._groups(z)], axis=-1)
-        if self.kind == "multiclass":
-            return np.asarray(z.argmax(axis=-1))
-        codes = (z > 0).astype(int)
-        return codes[:, 0] if self.kind == "binary" else codes
+        """Return the class indices, or 0/1 labels, that raw scores predict, (n_samples, n_targets)."""
+        if not self.group_sizes:
+            return (z > 0).astype(int)
+        return np.stack([scores.argmax(axis=-1) for scores in groups(z, self.group_sizes)], axis=-1)
 
     def decode(self, z: Array) -> Array:
         """Return the labels that raw scores predict."""
@@ -134,14 +127,14 @@ class ClassTargets(Targets):
             return codes
         if len(self.classes) == 1:
             return np.repeat(self.classes, len(z))
-        return np.asarray(self.classes[codes])
+        return np.asarray(self.classes[codes[:, 0]])
 
     def probabilities(self, z: Array, *, log: bool = False) -> Any:
         """Return (log-)probabilities: one column per class, or a list with one array per target."""
         link = self.loss.log_inverse_link if log else self.loss.inverse_link
         if self.group_sizes:
             p = link(z)
-            return self._groups(p) if self.kind == MULTIOUTPUT else p
+            return groups(p, self.group_sizes) if self.kind == MULTIOUTPUT else p
         if self.kind == "multilabel-indicator":
             p = self.loss.inverse_link(z)
             # Labels must rank alike by p and by log p; close to 1 only log(p) rounds as p does.
@@ -150,9 +143,6 @@ class ClassTargets(Targets):
             return np.full_like(z, 0.0 if log else 1.0)
         # The probability of the first class, 1 - p(z), is p(-z): exact however small it is.
         return np.concatenate([link(-z), link(z)], axis=1)
-
-    def _groups(self, z: Array) -> list[Array]:
-        return np.split(z, np.cumsum(self.group_sizes)[:-1], axis=-1)
 
 
 def subset_accuracy(hits: Array, sample_weight: Any) -> float:

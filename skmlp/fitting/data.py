@@ -20,7 +20,8 @@ class Data:
     Attributes
     ----------
     X : array or CSR matrix of shape (n_samples, n_features)
-    y : array of shape (n_samples, n_outputs)
+    y : array of shape (n_samples, n_targets)
+        Numbers, or class codes: see `Targets.encode`.
     sample_weight : array of shape (n_samples,), or None
     labels : array of shape (n_samples,) or (n_samples, n_targets)
         The targets as the user gave them.

@@ -31,7 +31,7 @@ def train(problem: Problem, monitor: Monitor) -> TrainingResult:
     return choices.solver.train(
         problem.objective,
         problem.theta,
-        Samples(data.X, data.y, data.sample_weight),
+        Samples(data.X, problem.y, data.sample_weight),
         random_states=problem.random_states,
         max_iter=choices.max_iter,
         max_fun=choices.max_fun,
@@ -77,7 +77,13 @@ def train_stack(
         state.order += start
     solver = StochasticSolver(
         Objective.stack([problem.objective for problem in problems]),
-        Batches(samples.X, samples.y, samples.weights, n_rows, batch_size, problems[0].network.widths[-1]),
+        Batches(
+            *samples[:3],
+            n_rows,
+            batch_size,
+            n_scores=problems[0].network.widths[-1],
+            group_sizes=problems[0].targets.group_sizes,
+        ),
         optimizer=stacked(optimizers),
         schedule=choices.schedule,
         learning_rate=per_network(problems, lambda choices: choices.learning_rate_init),
