@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any, cast
 
 import numpy as np
-from sklearn.utils.multiclass import type_of_target, unique_labels
+from sklearn.utils.multiclass import unique_labels
 
 from skmlp.fitting.targets import Targets
 from skmlp.network.arrays import Array
 from skmlp.network.codes import groups
 from skmlp.network.losses import LogLoss, Loss, ProbabilisticLoss
 
-MULTIOUTPUT = "multiclass-multioutput"
+MULTILABEL, MULTIOUTPUT = "multilabel-indicator", "multiclass-multioutput"
 
 
 class ClassTargets(Targets):
@@ -47,15 +47,19 @@ class ClassTargets(Targets):
 
     @classmethod
     def of(cls, y: Array, classes: Any = None, loss: Loss | None = None) -> ClassTargets:
-        """Return the targets that ``y`` holds; ``classes`` may name more than occur in it."""
-        kind = type_of_target(y, input_name="y")
-        if kind == MULTIOUTPUT:
-            found = [np.unique(column) for column in y.T] if classes is None else list(classes)
-            return cls(kind, [np.asarray(c) for c in found], loss)
-        if kind == "multilabel-indicator":
-            return cls(kind, np.arange(y.shape[1]), loss)
-        classes = unique_labels(y) if classes is None else unique_labels(classes)
-        return cls("binary" if len(classes) <= 2 else "multiclass", classes, loss)
+        """Return the targets that ``y`` holds; ``classes`` may name more than occur in it.
+
+        Several columns are labels, each of them there or not, if no other values than 0 and 1 are possible.
+        Else they are targets with classes of their own.
+        """
+        if y.ndim == 1:
+            known = unique_labels(y if classes is None else classes_of_one(classes))
+            return cls("binary" if len(known) <= 2 else "multiclass", known, loss)
+        possible = [y] if classes is None else classes_of_columns(classes, y)
+        if all(map(is_yes_no, possible)):
+            return cls(MULTILABEL, np.arange(y.shape[1]), loss)
+        columns = y.T if classes is None else possible
+        return cls(MULTIOUTPUT, [np.unique(column) for column in columns], loss)
 
     @classmethod
     def of_link(cls, link: str, classes: Any, n_outputs: int, loss: Loss) -> ClassTargets:
@@ -64,7 +68,7 @@ class ClassTargets(Targets):
             return cls(MULTIOUTPUT, classes, loss)
         if link == LogLoss.link:
             return cls("multiclass", classes, loss)
-        return cls("binary" if n_outputs == 1 else "multilabel-indicator", classes, loss)
+        return cls("binary" if n_outputs == 1 else MULTILABEL, classes, loss)
 
     def attributes(self) -> dict[str, Any]:
         return {"classes_": self.classes, "_target_type": self.kind}
@@ -83,33 +87,50 @@ class ClassTargets(Targets):
     def score(self, z: Array, encoded: Array, sample_weight: Array | None) -> float:
         return subset_accuracy(self.codes(z) == encoded, sample_weight)
 
+    @property
+    def columns(self) -> list[Array]:
+        """The classes of each column of y."""
+        if self.kind == MULTILABEL:
+            return [np.arange(2)] * len(self.classes)
+        return list(self.classes) if self.kind == MULTIOUTPUT else [self.classes]
+
     def missing(self, y: Array) -> list[Any]:
         """Return the labels in ``y`` that are not among the classes."""
-        if self.kind == MULTIOUTPUT:
-            pairs = zip(y.T, self.classes, strict=True)
-            return [label for column, known in pairs for label in np.setdiff1d(column, known)]
-        if self.kind == "multilabel-indicator":
+        if self.kind == MULTILABEL and is_yes_no(y):
             return []
-        return list(np.setdiff1d(y, self.classes))
+        pairs = zip(y.reshape(len(y), -1).T, self.columns, strict=True)
+        found = [set(np.unique(column).tolist()) - set(known.tolist()) for column, known in pairs]
+        return sorted(set().union(*found), key=str)
 
     def encode(self, y: Array, dtype: Any, name: str = "y") -> Array:
         """Return class indices, or 0/1 labels, of shape (n_samples, n_targets); see `Targets.encode`."""
-        if missing := self.missing(y):
-            raise ValueError(
-                f"`{name}` has classes not in `self.classes_`. `self.classes_` has {self.classes}."
-                f" `{name}` also has {missing}."
-            )
-        if self.kind == MULTIOUTPUT:
-            pairs = zip(self.classes, y.T, strict=True)
-            return np.stack([np.searchsorted(known, column) for known, column in pairs], axis=1)
-        if self.kind == "multilabel-indicator":
-            if np.shape(y)[1:] != (len(self.classes),):
-                raise ValueError(
-                    f"{name} has the shape {np.shape(y)}, and the network predicts {len(self.classes)}"
-                    " labels for each sample: give one column for each."
-                )
+        self._check_labels(y, name)
+        if self.kind == MULTILABEL:
             return np.ascontiguousarray(y, dtype=np.uint8)
-        return np.searchsorted(self.classes, y)[:, np.newaxis]
+        pairs = zip(self.columns, y.reshape(len(y), -1).T, strict=True)
+        return np.stack([np.searchsorted(known, column) for known, column in pairs], axis=1)
+
+    def _check_labels(self, y: Array, name: str) -> None:
+        """Raise an error that names ``y`` unless the network can predict its labels."""
+        n_columns, expected = 1 if y.ndim == 1 else y.shape[1], len(self.columns)
+        if n_columns != expected:
+            raise ValueError(
+                f"{name} has the shape {y.shape}, and the network predicts {expected}"
+                f" label{'s' * (expected > 1)} for each sample: give one column for each."
+            )
+        if not (missing := self.missing(y)):
+            return
+        if self.kind == MULTILABEL:
+            raise ValueError(
+                f"{name} has the values {missing}, and each of its {expected} columns is a label that is"
+                " there (1) or not (0). If the columns hold classes, fit an estimator anew; its first"
+                " partial_fit needs classes as a list with those of each column."
+            )
+        known = self.classes if len(self.columns) == 1 else [known.tolist() for known in self.columns]
+        raise ValueError(
+            f"`{name}` has classes not in `self.classes_`. `self.classes_` has {known}."
+            f" `{name}` also has {missing}."
+        )
 
     def codes(self, z: Array) -> Array:
         """Return the class indices, or 0/1 labels, that raw scores predict, (n_samples, n_targets)."""
@@ -123,7 +144,7 @@ class ClassTargets(Targets):
         if self.kind == MULTIOUTPUT:
             columns = [known[c] for known, c in zip(self.classes, codes.T, strict=True)]
             return np.stack(columns, axis=-1)
-        if self.kind == "multilabel-indicator":
+        if self.kind == MULTILABEL:
             return codes
         if len(self.classes) == 1:
             return np.repeat(self.classes, len(z))
@@ -135,7 +156,7 @@ class ClassTargets(Targets):
         if self.group_sizes:
             p = link(z)
             return groups(p, self.group_sizes) if self.kind == MULTIOUTPUT else p
-        if self.kind == "multilabel-indicator":
+        if self.kind == MULTILABEL:
             p = self.loss.inverse_link(z)
             # Labels must rank alike by p and by log p; close to 1 only log(p) rounds as p does.
             return np.where(p > 0.5, np.log(p), self.loss.log_inverse_link(z)) if log else p
@@ -143,6 +164,42 @@ class ClassTargets(Targets):
             return np.full_like(z, 0.0 if log else 1.0)
         # The probability of the first class, 1 - p(z), is p(-z): exact however small it is.
         return np.concatenate([link(-z), link(z)], axis=1)
+
+
+def is_yes_no(values: Array) -> bool:
+    """Return whether all values are 0 or 1, or False or True."""
+    return values.dtype.kind in "biuf" and bool(((values == 0) | (values == 1)).all())
+
+
+def is_nested(classes: Any) -> bool:
+    """Return whether ``classes`` are those of several columns, and not labels."""
+    return np.iterable(classes) and np.ndim(next(iter(classes), 0)) > 0
+
+
+def classes_of_one(classes: Any) -> Any:
+    """Return the ``classes`` of a ``y`` with one column."""
+    if not is_nested(classes):
+        return classes
+    if len(classes) > 1:
+        raise ValueError(f"classes={classes!r} has those of {len(classes)} columns, and y has only one.")
+    return classes[0]
+
+
+def classes_of_columns(classes: Any, y: Array) -> list[Array]:
+    """Return the ``classes`` of each column of ``y``, or raise an error that says how to pass them."""
+    n_columns, dtype = y.shape[1], object if y.dtype == object else None
+    if is_nested(classes) and len(classes) == n_columns:
+        return [np.asarray(column, dtype=dtype) for column in classes]
+    if not is_nested(
+        classes
+    ):  # labels are 0 and 1; scikit-learn's users also pass the numbers of the columns
+        known = np.unique(np.asarray(classes))
+        if is_yes_no(known) or np.array_equal(known, np.arange(n_columns)):
+            return [np.arange(2)] * n_columns
+    raise ValueError(
+        f"classes={classes!r} do not fit y, which has {n_columns} columns: pass a list with the classes of"
+        " each, such as [[0, 1, 2], [0, 1]]; or [0, 1] if each column is a label that is there or not."
+    )
 
 
 def subset_accuracy(hits: Array, sample_weight: Any) -> float:
