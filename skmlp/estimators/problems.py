@@ -14,6 +14,7 @@ from sklearn.utils.validation import validate_data
 from skmlp.estimators.attributes import publish
 from skmlp.estimators.scorers import with_scorers
 from skmlp.fitting.choices import Choices
+from skmlp.fitting.class_targets import ClassTargets
 from skmlp.fitting.data import Data, Reading
 from skmlp.fitting.parameters import STOCHASTIC_SOLVERS, check_parameters
 from skmlp.fitting.problem import Problem, prepare
@@ -91,8 +92,10 @@ def read(
     targets = estimator._targets(y, choices.loss, classes, continuing=continuing)
     encoded = targets.encode(y, X.dtype)
     if sample_weight is not None:
-        sample_weight = check_sample_weight(sample_weight, X.shape[0], X.dtype)
-    sample_weight = with_class_weight(choices.class_weight, y, sample_weight, X.dtype)
+        advice = "class_weight='balanced' weighs classes" if isinstance(targets, ClassTargets) else ""
+        sample_weight = check_sample_weight(sample_weight, X.shape[0], X.dtype, advice=advice)
+    if isinstance(targets, ClassTargets):
+        sample_weight = with_class_weight(choices.class_weight, targets, encoded, sample_weight, X.dtype)
     features = {name: getattr(reader, name) for name in FEATURES if hasattr(reader, name)}
     return Reading(Data(X, encoded, sample_weight, y), targets, features)
 

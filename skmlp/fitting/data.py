@@ -79,7 +79,9 @@ def hold_out(
         )
     if data.sample_weight is not None:
         for part, of in ((rows, "training"), (held_out, "validation")):
-            check_some_weight(data.sample_weight[part], f"sample_weight of the {of} part")
+            check_some_weight(
+                data.sample_weight[part], f"sample_weight (times class_weight) of the {of} part"
+            )
     return rows, held_out
 
 
