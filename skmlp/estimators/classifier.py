@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
@@ -98,7 +99,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The input data.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_outputs)
             The labels; not all classes need to be among them.
         sample_weight : array-like of shape (n_samples,), default=None
             How much each sample counts; None: all alike.
@@ -119,7 +120,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
     def _fitted_targets(self, loss: Loss) -> ClassTargets:
         """Return what the fitted network predicts."""
         if hasattr(self, "_target_type"):
-            return ClassTargets(self._target_type, self.classes_, loss)
+            return ClassTargets(self._target_type, self.classes_, loss, sparse_output=self._sparse_output)
         return ClassTargets.of_link(self.out_activation_, self.classes_, self.n_outputs_, loss)
 
     def _targets(self, y: Array, loss: Loss, classes: Any, *, continuing: bool) -> ClassTargets:
@@ -157,8 +158,8 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
 
         Returns
         -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            The predicted labels.
+        y : {ndarray, sparse matrix} of shape (n_samples,) or (n_samples, n_outputs)
+            The predicted labels; sparse if the network was fitted on a sparse matrix of labels.
         """
         targets, scores = self._prediction(X)
         return targets.decode(scores)
@@ -219,7 +220,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Test data.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_outputs)
             True labels.
         sample_weight : array-like of shape (n_samples,), default=None
             How much each sample counts; None: all alike.
@@ -231,7 +232,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         # A part of the samples may hold only 0 and 1 where the whole has more classes.
         several = isinstance(getattr(self, "classes_", None), list)
         if several or (np.ndim(y) == 2 and type_of_target(y) == MULTIOUTPUT):
-            predicted, y = self.predict(X), np.asarray(y)
+            predicted, y = map(dense, (self.predict(X), y))
             if predicted.shape != y.shape:
                 raise ValueError(f"y has the shape {y.shape}, and the predictions have {predicted.shape}.")
             return subset_accuracy(predicted == y, sample_weight)
@@ -241,6 +242,11 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def dense(y: Any) -> Array:
+    """Return labels as an array, also where they are a sparse matrix."""
+    return y.toarray() if sparse.issparse(y) else np.asarray(y)
 
 
 def check_same_classes(before: Any, now: Any) -> None:

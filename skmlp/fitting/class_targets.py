@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils.multiclass import unique_labels
 
 from skmlp.fitting.targets import Targets
@@ -23,6 +24,8 @@ class ClassTargets(Targets):
     kind : {'binary', 'multiclass', 'multilabel-indicator', 'multiclass-multioutput'}
     classes : array of labels, or list of them with one array per target
     loss : ProbabilisticLoss, default=LogLoss()
+    sparse_output : bool, default=False
+        Whether labels are predicted as a sparse matrix, as they were given.
 
     Attributes
     ----------
@@ -34,8 +37,10 @@ class ClassTargets(Targets):
 
     loss: ProbabilisticLoss
 
-    def __init__(self, kind: str, classes: Any, loss: Loss | None = None) -> None:
-        self.kind, self.classes = kind, classes
+    def __init__(
+        self, kind: str, classes: Any, loss: Loss | None = None, *, sparse_output: bool = False
+    ) -> None:
+        self.kind, self.classes, self.sparse_output = kind, classes, sparse_output
         self.group_sizes: tuple[int, ...] = ()
         if kind == MULTIOUTPUT:
             self.group_sizes = tuple(len(c) for c in classes)
@@ -57,7 +62,7 @@ class ClassTargets(Targets):
             return cls("binary" if len(known) <= 2 else "multiclass", known, loss)
         possible = [y] if classes is None else classes_of_columns(classes, y)
         if all(map(is_yes_no, possible)):
-            return cls(MULTILABEL, np.arange(y.shape[1]), loss)
+            return cls(MULTILABEL, np.arange(y.shape[1]), loss, sparse_output=sparse.issparse(y))
         columns = y.T if classes is None else possible
         return cls(MULTIOUTPUT, [np.unique(column) for column in columns], loss)
 
@@ -71,7 +76,8 @@ class ClassTargets(Targets):
         return cls("binary" if n_outputs == 1 else MULTILABEL, classes, loss)
 
     def attributes(self) -> dict[str, Any]:
-        return {"classes_": self.classes, "_target_type": self.kind}
+        private = {"_target_type": self.kind, "_sparse_output": self.sparse_output}
+        return {"classes_": self.classes, **private}
 
     def strata(self, encoded: Array, n_held_out: int) -> Array | None:
         if self.kind not in ("binary", "multiclass"):
@@ -102,11 +108,14 @@ class ClassTargets(Targets):
         found = [set(np.unique(column).tolist()) - set(known.tolist()) for column, known in pairs]
         return sorted(set().union(*found), key=str)
 
-    def encode(self, y: Array, dtype: Any, name: str = "y") -> Array:
+    def encode(self, y: Any, dtype: Any, name: str = "y") -> Array:
         """Return class indices, or 0/1 labels, of shape (n_samples, n_targets); see `Targets.encode`."""
+        if sparse.issparse(y) and self.kind != MULTILABEL:
+            y = y.toarray()
         self._check_labels(y, name)
         if self.kind == MULTILABEL:
-            return np.ascontiguousarray(y, dtype=np.uint8)
+            labels = y.astype(np.uint8)
+            return labels.toarray() if sparse.issparse(y) else np.ascontiguousarray(labels)
         pairs = zip(self.columns, y.reshape(len(y), -1).T, strict=True)
         return np.stack([np.searchsorted(known, column) for known, column in pairs], axis=1)
 
@@ -145,7 +154,7 @@ class ClassTargets(Targets):
             columns = [known[c] for known, c in zip(self.classes, codes.T, strict=True)]
             return np.stack(columns, axis=-1)
         if self.kind == MULTILABEL:
-            return codes
+            return sparse.csr_matrix(codes) if self.sparse_output else codes
         if len(self.classes) == 1:
             return np.repeat(self.classes, len(z))
         return np.asarray(self.classes[codes[:, 0]])
@@ -166,9 +175,15 @@ class ClassTargets(Targets):
         return np.concatenate([link(-z), link(z)], axis=1)
 
 
-def is_yes_no(values: Array) -> bool:
-    """Return whether all values are 0 or 1, or False or True."""
+def is_yes_no(values: Any) -> bool:
+    """Return whether all values of an array or a sparse matrix are 0 or 1, or False or True."""
+    values = values.data if sparse.issparse(values) else values
     return values.dtype.kind in "biuf" and bool(((values == 0) | (values == 1)).all())
+
+
+def are_sparse_labels(y: Any) -> bool:
+    """Return whether ``y`` is a sparse matrix of labels, each of them there or not."""
+    return sparse.issparse(y) and y.shape[1] > 1 and y.has_canonical_format and is_yes_no(y)
 
 
 def is_nested(classes: Any) -> bool:

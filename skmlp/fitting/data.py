@@ -23,14 +23,14 @@ class Data:
     y : array of shape (n_samples, n_targets)
         Numbers, or class codes: see `Targets.encode`.
     sample_weight : array of shape (n_samples,), or None
-    labels : array of shape (n_samples,) or (n_samples, n_targets)
+    labels : array or CSR matrix of shape (n_samples,) or (n_samples, n_targets)
         The targets as the user gave them.
     """
 
     X: Any
     y: Array
     sample_weight: Array | None
-    labels: Array
+    labels: Any
 
     def rows(self, rows: Array) -> Data:
         """Return some of the samples, copied."""

@@ -70,8 +70,8 @@ def with_class_weight(
     if not 0 < total < np.inf:
         raise ValueError(
             f"class_weight={plain(class_weight)!r} gives the samples weights with the sum {total},"
-            " which must be greater than zero and finite. Give a positive weight to a class that is in y, or"
-            " leave it out."
+            " which must be greater than zero and finite. Give a positive weight to a class that is in y,"
+            " or leave it out."
         )
     return weights
 
@@ -111,8 +111,8 @@ def of_columns(class_weight: Any, n_columns: int) -> list[Any]:
     if isinstance(class_weight, list) != several or len(choices) != n_columns or not known:
         wanted = "a list with a dict for each" if several else "a dict for its classes"
         raise ValueError(
-            f"class_weight={plain(class_weight)!r} does not fit y, which has {n_columns} column{'s' * several}:"
-            f" pass {wanted}, or 'balanced'."
+            f"class_weight={plain(class_weight)!r} does not fit y, which has {n_columns}"
+            f" column{'s' * several}: pass {wanted}, or 'balanced'."
         )
     return choices
 

@@ -10,7 +10,7 @@ from skmlp.network.losses import Focal
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-N, Q = 20_000, 200
+N, Q = 80_000, 100
 INDICATORS = 8 * N * Q
 
 
