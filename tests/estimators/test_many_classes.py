@@ -37,7 +37,7 @@ def test_a_fit_makes_no_indicators(parameters, several):
     model.fit(X, y)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < INDICATORS / 4
+    assert peak < INDICATORS / 3
 
 
 def test_validation_makes_few_at_a_time(monkeypatch):
