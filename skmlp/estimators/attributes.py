@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-PRIVATE = ("_fitted_params", "_members", "_optimizer_state", "_target_type")
+PRIVATE = ("_fitted_params", "_members", "_optimizer_state", "_target_type", "_sparse_output")
 """The fitted attributes without a trailing underscore."""
 
 

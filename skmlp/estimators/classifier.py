@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
 from skmlp.estimators.documentation import documented
 from skmlp.estimators.multilayer_perceptron import (
@@ -17,7 +18,7 @@ from skmlp.estimators.multilayer_perceptron import (
 )
 from skmlp.estimators.problems import problem_of
 from skmlp.fitting.choices import classification_loss
-from skmlp.fitting.class_targets import ClassTargets, subset_accuracy
+from skmlp.fitting.class_targets import MULTIOUTPUT, ClassTargets, subset_accuracy
 from skmlp.fitting.parameters import CLASSIFIER_PARAMETERS
 from skmlp.network.arrays import Array
 from skmlp.network.losses import Loss, ProbabilisticLoss
@@ -98,13 +99,14 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The input data.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_outputs)
             The labels; not all classes need to be among them.
         sample_weight : array-like of shape (n_samples,), default=None
             How much each sample counts; None: all alike.
         classes : array-like of shape (n_classes,), or list of arrays, default=None
-            All classes that may ever occur; needed in the first call. A list with one array per
-            target if there are several multiclass targets.
+            All classes that may ever occur; needed in the first call, where they decide what kind of
+            target y is. A list with one array per column if y has several columns; [0, 1] is enough if each
+            of these is a label that is there or not.
 
         Returns
         -------
@@ -118,7 +120,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
     def _fitted_targets(self, loss: Loss) -> ClassTargets:
         """Return what the fitted network predicts."""
         if hasattr(self, "_target_type"):
-            return ClassTargets(self._target_type, self.classes_, loss)
+            return ClassTargets(self._target_type, self.classes_, loss, sparse_output=self._sparse_output)
         return ClassTargets.of_link(self.out_activation_, self.classes_, self.n_outputs_, loss)
 
     def _targets(self, y: Array, loss: Loss, classes: Any, *, continuing: bool) -> ClassTargets:
@@ -128,7 +130,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         targets = self._fitted_targets(loss)
         if classes is not None:
             check_same_classes(targets.classes, ClassTargets.of(y, classes, loss).classes)
-        elif self.warm_start and targets.kind in ("binary", "multiclass"):
+        elif self.warm_start and targets.kind in ("binary", "multiclass") and y.ndim == 1:
             found = unique_labels(y)
             if set(found) != set(targets.classes):
                 raise ValueError(
@@ -156,8 +158,8 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
 
         Returns
         -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            The predicted labels.
+        y : {ndarray, sparse matrix} of shape (n_samples,) or (n_samples, n_outputs)
+            The predicted labels; sparse if the network was fitted on a sparse matrix of labels.
         """
         targets, scores = self._prediction(X)
         return targets.decode(scores)
@@ -218,7 +220,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Test data.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_outputs)
             True labels.
         sample_weight : array-like of shape (n_samples,), default=None
             How much each sample counts; None: all alike.
@@ -227,14 +229,24 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         -------
         accuracy : float
         """
-        if isinstance(getattr(self, "classes_", None), list):
-            return subset_accuracy(self.predict(X) == np.asarray(y), sample_weight)
+        # A part of the samples may hold only 0 and 1 where the whole has more classes.
+        several = isinstance(getattr(self, "classes_", None), list)
+        if several or (np.ndim(y) == 2 and type_of_target(y) == MULTIOUTPUT):
+            predicted, y = map(dense, (self.predict(X), y))
+            if predicted.shape != y.shape:
+                raise ValueError(f"y has the shape {y.shape}, and the predictions have {predicted.shape}.")
+            return subset_accuracy(predicted == y, sample_weight)
         return float(super().score(X, y, sample_weight=sample_weight))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def dense(y: Any) -> Array:
+    """Return labels as an array, also where they are a sparse matrix."""
+    return y.toarray() if sparse.issparse(y) else np.asarray(y)
 
 
 def check_same_classes(before: Any, now: Any) -> None:

@@ -112,7 +112,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The input data.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_outputs)
             The targets: labels of a classifier, numbers of a regressor.
         sample_weight : array-like of shape (n_samples,), default=None
             How much each sample counts; None: all alike.

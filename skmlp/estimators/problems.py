@@ -8,12 +8,14 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import validate_data
 
 from skmlp.estimators.attributes import publish
 from skmlp.estimators.scorers import with_scorers
 from skmlp.fitting.choices import Choices
+from skmlp.fitting.class_targets import ClassTargets, are_sparse_labels
 from skmlp.fitting.data import Data, Reading
 from skmlp.fitting.parameters import STOCHASTIC_SOLVERS, check_parameters
 from skmlp.fitting.problem import Problem, prepare
@@ -94,8 +96,10 @@ def read(
     targets = estimator._targets(y, choices.loss, classes, continuing=continuing)
     encoded = targets.encode(y, X.dtype)
     if sample_weight is not None:
-        sample_weight = check_sample_weight(sample_weight, X.shape[0], X.dtype)
-    sample_weight = with_class_weight(choices.class_weight, y, sample_weight, X.dtype)
+        advice = "class_weight='balanced' weighs classes" if isinstance(targets, ClassTargets) else ""
+        sample_weight = check_sample_weight(sample_weight, X.shape[0], X.dtype, advice=advice)
+    if isinstance(targets, ClassTargets):
+        sample_weight = with_class_weight(choices.class_weight, targets, encoded, sample_weight, X.dtype)
     features = {name: getattr(reader, name) for name in FEATURES if hasattr(reader, name)}
     return Reading(Data(X, encoded, sample_weight, y), targets, features)
 
@@ -144,5 +148,6 @@ def validated(
         y_numeric=estimator._y_numeric,
         reset=reset,
     )
-    y = y.toarray() if hasattr(y, "toarray") else y
+    if sparse.issparse(y) and (estimator._y_numeric or not are_sparse_labels(y)):
+        y = y.toarray()
     return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y

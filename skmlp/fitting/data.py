@@ -20,16 +20,17 @@ class Data:
     Attributes
     ----------
     X : array or CSR matrix of shape (n_samples, n_features)
-    y : array of shape (n_samples, n_outputs)
+    y : array of shape (n_samples, n_targets)
+        Numbers, or class codes: see `Targets.encode`.
     sample_weight : array of shape (n_samples,), or None
-    labels : array of shape (n_samples,) or (n_samples, n_targets)
+    labels : array or CSR matrix of shape (n_samples,) or (n_samples, n_targets)
         The targets as the user gave them.
     """
 
     X: Any
     y: Array
     sample_weight: Array | None
-    labels: Array
+    labels: Any
 
     def rows(self, rows: Array) -> Data:
         """Return some of the samples, copied."""
@@ -78,7 +79,9 @@ def hold_out(
         )
     if data.sample_weight is not None:
         for part, of in ((rows, "training"), (held_out, "validation")):
-            check_some_weight(data.sample_weight[part], f"sample_weight of the {of} part")
+            check_some_weight(
+                data.sample_weight[part], f"sample_weight (times class_weight) of the {of} part"
+            )
     return rows, held_out
 
 

@@ -70,7 +70,7 @@ def losses_at(problem: Problem, theta: Array, rows: Array) -> Array:
     """Return the mean losses of networks with parameters ``theta`` (K, P), shape (K,)."""
     network, data = problem.network, problem.data.rows(rows)
     z = network.output(network.layout.view(theta).layers, data.X)
-    return mean_losses(problem.objective.loss, z, data)
+    return mean_losses(problem.targets, z, data)
 
 
 def loss_of_constant(problem: Problem, rows: Array) -> float:
@@ -79,10 +79,10 @@ def loss_of_constant(problem: Problem, rows: Array) -> float:
     With the identity as its link, it is the mean of y, and at least a millionth of the loss of zero,
     for y that does not vary. With others, it is the one of raw scores of zero.
     """
-    data, loss = problem.data.rows(rows), problem.objective.loss
-    z = np.zeros((1, len(rows), problem.network.widths[-1]), dtype=data.y.dtype)
-    of_constant = float(abs(mean_losses(loss, z, data)[0]))
-    if loss.link == "identity" and z.shape[-1] == data.y.shape[-1]:
-        z[...] = np.average(data.y, axis=0, weights=data.sample_weight)
-        of_constant = max(float(mean_losses(loss, z, data)[0]), 1e-6 * of_constant)
+    data, targets = problem.data.rows(rows), problem.targets
+    z = np.zeros((1, len(rows), problem.network.widths[-1]), dtype=data.X.dtype)
+    of_constant = float(abs(mean_losses(targets, z, data)[0]))
+    if targets.loss.link == "identity" and z.shape[-1] == targets.n_outputs:
+        z[...] = np.average(targets.expanded(data.y, z.dtype), axis=0, weights=data.sample_weight)
+        of_constant = max(float(mean_losses(targets, z, data)[0]), 1e-6 * of_constant)
     return of_constant or np.inf

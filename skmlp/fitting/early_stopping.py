@@ -11,11 +11,13 @@ import numpy as np
 from skmlp.fitting.data import Data
 from skmlp.fitting.targets import Targets
 from skmlp.network.arrays import Array
-from skmlp.network.losses import Loss
 from skmlp.network.network import Network
 
 Score: TypeAlias = Callable[[Array, Array, float], float]
 """From parameters (1, P), raw scores (n, q) and the mean loss to a score; higher is better."""
+
+LOSS_ELEMENTS = 4_194_304
+"""Maximum number of raw scores whose losses are computed at once."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Validation:
 
     def of_scores(self, z: Array, theta: Array) -> tuple[Array, Array]:
         """Return the same from the raw scores (k, n, q) that are known already."""
-        losses = mean_losses(self.targets.loss, z, self.data)
+        losses = mean_losses(self.targets, z, self.data)
         scores = np.full(len(theta), np.nan)
         for k, z_k in enumerate(z):
             if np.isfinite(z_k).all():
@@ -57,13 +59,17 @@ class Validation:
         return self.score(theta, z, loss)
 
 
-def mean_losses(loss: Loss, z: Array, data: Data) -> Array:
+def mean_losses(targets: Targets, z: Array, data: Data) -> Array:
     """Return the mean loss of each network (K,) from its raw scores ``z`` (K, n, q) for the data."""
-    y, weights = data.y, data.sample_weight
-    losses = loss.value(z, np.broadcast_to(y, (len(z), *y.shape))).sum(axis=-1)
+    loss, weights, losses = targets.loss, data.sample_weight, np.empty_like(z, shape=z.shape[:2])
+    n_rows = max(1, LOSS_ELEMENTS // (len(z) * z.shape[-1]))
+    for start in range(0, z.shape[1], n_rows):
+        rows = slice(start, start + n_rows)
+        y = targets.expanded(data.y[rows], z.dtype)
+        losses[:, rows] = loss.value(z[:, rows], np.broadcast_to(y, (len(z), *y.shape))).sum(axis=-1)
     weights = None if weights is None else np.broadcast_to(weights, losses.shape)
     means = np.average(losses, axis=-1, weights=weights)
-    return np.asarray(means / loss.reported_divisor(y.shape[-1]))
+    return np.asarray(means / loss.reported_divisor(targets.n_outputs))
 
 
 def minus_loss(theta: Array, z: Array, loss: float) -> float:

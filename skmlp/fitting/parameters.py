@@ -100,6 +100,8 @@ def plain(value: Any) -> Any:
     """Return a parameter with Python's numbers in place of numpy's, which print differently."""
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, dict):
+        return {plain(key): plain(entry) for key, entry in value.items()}
     return type(value)(map(plain, value)) if type(value) in (list, tuple) else value
 
 

@@ -115,6 +115,11 @@ class Problem:
         """The layers of the networks."""
         return self.objective.network
 
+    @property
+    def y(self) -> Array:
+        """The targets as the loss takes them; of classes, indicators that are made anew."""
+        return self.targets.expanded(self.data.y, self.data.X.dtype)
+
     @cached_property
     def attributes(self) -> dict[str, Any]:
         """The fitted attributes that training does not change."""
@@ -156,7 +161,7 @@ def prepare(
         Whether this is a call to ``partial_fit``, which holds nothing out.
     """
     given, targets = reading.data, reading.targets
-    network = choices.network.network(given.X.shape[1], targets.loss.n_scores(given.y.shape[1]))
+    network = choices.network.network(given.X.shape[1], targets.loss.n_scores(targets.n_outputs))
     random_state = check_random_state(choices.random_state)
     seeds, random_states = member_streams(random_state, choices.n_members)
     # A warm start draws initial weights that it does not use: what is drawn after them, the validation
@@ -174,7 +179,7 @@ def prepare(
     data = scalers.scaled(given)
     if earlier is None:
         weights = None if data.sample_weight is None else data.sample_weight[rows]
-        network.start_from(theta, targets.loss.initial_scores(data.y[rows], weights))
+        network.start_from(theta, targets.initial_scores(data.y[rows], weights))
     alpha = np.full(len(theta), choices.alpha, dtype=theta.dtype)
     return Problem(
         choices=choices,

@@ -34,7 +34,7 @@ def train(problem: Problem, monitor: Monitor) -> TrainingResult:
         Run(
             objective=problem.objective.keep(network),
             theta=problem.theta[k].copy(),
-            samples=(data.X, data.y, data.sample_weight),
+            samples=(data.X, problem.y, data.sample_weight),
             network=k,
             random_state=problem.random_states[k],
             max_iter=choices.max_iter,
@@ -84,7 +84,13 @@ def train_stack(
         state.order += start
     setup = Setup(
         Objective.stack([problem.objective for problem in problems]),
-        Batches(samples.X, samples.y, samples.weights, batch_size, problems[0].network.widths[-1], n_rows),
+        Batches(
+            *samples[:3],
+            batch_size,
+            problems[0].network.widths[-1],
+            n_rows,
+            problems[0].targets.group_sizes,
+        ),
         optimizer=stacked(optimizers),
         learning_rate=per_network(problems, lambda choices: choices.learning_rate_init),
         stopping=Stopping(

@@ -27,6 +27,7 @@ def stack_key(problem: Problem) -> Hashable:
     return (
         key_of_choices(problem.choices),
         problem.objective.stack_key,
+        problem.targets.group_sizes,
         n_batches,
         batch_size if n_batches > 1 else None,  # a batch of all rows can be padded
         # Networks with chance in their layers draw for each row: padding would change what they draw.
@@ -53,7 +54,7 @@ class PooledSamples(NamedTuple):
     Attributes
     ----------
     X : array or CSR matrix of shape (n, m)
-    y : array of shape (n, q)
+    y : array of shape (n, n_targets)
     weights : array of shape (n,), or None
     starts : list of int
         Where the samples of each fit begin.
@@ -84,7 +85,7 @@ class PooledSamples(NamedTuple):
         y, weights = np.concatenate([part.y for part in parts]), None
         if any(part.sample_weight is not None for part in parts):
             of_parts = [
-                np.ones(len(part.y), part.y.dtype) if part.sample_weight is None else part.sample_weight
+                np.ones(len(part.y), part.X.dtype) if part.sample_weight is None else part.sample_weight
                 for part in parts
             ]
             weights = np.concatenate(of_parts)

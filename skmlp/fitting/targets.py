@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.metrics import r2_score
 
 from skmlp.network.arrays import Array
+from skmlp.network.codes import expand
 from skmlp.network.losses import Loss
 
 
@@ -20,13 +21,35 @@ class Targets(ABC):
     ----------
     loss : Loss
         What is minimized for them.
+    group_sizes : tuple of int
+        The number of classes of each target; empty for numbers and yes/no outputs.
+    n_outputs : int
+        Columns of the targets as the loss takes them, see `expanded`.
     """
 
     loss: Loss
+    group_sizes: tuple[int, ...] = ()
+    n_outputs: int
 
     @abstractmethod
     def encode(self, y: Array, dtype: Any, name: str = "y") -> Array:
-        """Return ``y`` as the network sees it, (n_samples, q), or raise an error that names it."""
+        """Return ``y`` as it is kept, (n_samples, n_targets), or raise an error that names it.
+
+        These are numbers of this ``dtype``, or class codes: indicators of many classes would fill far more
+        memory than X, and are made for a few samples at a time.
+        """
+
+    def expanded(self, encoded: Array, dtype: Any) -> Array:
+        """Return targets as the loss takes them, (n_samples, n_outputs)."""
+        if encoded.dtype == dtype:
+            return encoded
+        y = np.empty((len(encoded), self.n_outputs), dtype)
+        expand(encoded, self.group_sizes, out=y)
+        return y
+
+    def initial_scores(self, encoded: Array, sample_weight: Array | None) -> Array | None:
+        """Return raw scores (n_scores,) for training to start from; None: from the initial biases."""
+        return None
 
     @abstractmethod
     def score(self, z: Array, encoded: Array, sample_weight: Array | None) -> float:
@@ -54,6 +77,11 @@ class NumericTargets(Targets):
     n_targets: int
     loss: Loss
 
+    @property
+    def n_outputs(self) -> int:  # type: ignore[override]
+        """As many as there are targets."""
+        return self.n_targets
+
     @classmethod
     def of(cls, y: Array, loss: Loss) -> NumericTargets:
         """Return the targets that ``y`` of shape (n_samples,) or (n_samples, n_targets) holds."""
@@ -73,6 +101,9 @@ class NumericTargets(Targets):
                 f" {encoded.min()} and {encoded.max()}. Choose another loss, such as 'squared_error'."
             )
         return encoded
+
+    def initial_scores(self, encoded: Array, sample_weight: Array | None) -> Array | None:
+        return self.loss.initial_scores(encoded, sample_weight)
 
     def score(self, z: Array, encoded: Array, sample_weight: Array | None) -> float:
         predictions = self.loss.inverse_link(z)

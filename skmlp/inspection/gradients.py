@@ -172,7 +172,7 @@ def dtype_changes(problem: Problem) -> list[str]:
     """Return which methods of the loss return another dtype than that of their float32 scores."""
     loss, network = problem.objective.loss, problem.network
     theta = problem.theta[:1].astype(np.float32)
-    X, y = (array[:3].astype(np.float32) for array in (problem.data.X, problem.data.y))
+    X, y = (array[:3].astype(np.float32) for array in (problem.data.X, problem.y))
     z = network.output(network.layout.view(theta).layers, X)
     returned = {"value": loss.value(z.copy(), y[np.newaxis]), "inverse_link": loss.inverse_link(z.copy())}
     return [
@@ -207,7 +207,7 @@ class Slopes:
     """
 
     def __init__(self, problem: Problem, theta: Array) -> None:
-        self.problem, self.theta = problem, theta
+        self.problem, self.theta, self.y = problem, theta, problem.y
         self.loss = problem.objective.loss
         layout, out = problem.network.layout, np.empty_like(theta)[np.newaxis]
         objective, (x, y, weights) = self._stack(1)
@@ -276,4 +276,4 @@ class Slopes:
         is_dense = isinstance(data.X, np.ndarray)
         x = for_each(data.X) if is_dense else SparseBlock([data.X] * n_networks)
         weights = None if data.sample_weight is None else for_each(data.sample_weight)
-        return objective, (x, for_each(data.y), weights)
+        return objective, (x, for_each(self.y), weights)

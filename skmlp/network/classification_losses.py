@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from dataclasses import dataclass, field, replace
-from itertools import accumulate
 from typing import ClassVar
 
 import numpy as np
 from scipy.special import expit, log_expit, logsumexp
 
 from skmlp.network.arrays import Array
+from skmlp.network.codes import groups
 from skmlp.network.hyperparameters import PerNetwork, check_field, is_used, per_network, within
 from skmlp.network.loss import Loss
 from skmlp.network.softmax import row_blocks, softmax, to_log_softmax, total
@@ -85,10 +85,7 @@ class MulticlassLoss(ProbabilisticLoss):
 
     def groups(self, z: Array) -> list[Array]:
         """Return views of the scores (or probabilities) of each target."""
-        if len(self.group_sizes) == 1:
-            return [z]
-        stops = accumulate(self.group_sizes)
-        return [z[..., stop - size : stop] for size, stop in zip(self.group_sizes, stops, strict=True)]
+        return groups(z, self.group_sizes)
 
     def inverse_link(self, z: Array) -> Array:
         p = np.empty_like(z)

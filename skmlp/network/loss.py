@@ -64,6 +64,8 @@ class Loss(ABC):
     def initial_scores(self, y: Array, weights: Array | None) -> Array | None:
         """Return raw scores (n_scores,) for training to start from; None: from the initial biases.
 
+        Classes always start from the initial biases: there, it is not asked for.
+
         Parameters
         ----------
         y : array of shape (n, q)

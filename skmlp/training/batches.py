@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skmlp.network.arrays import Array, Block, SparseBlock
+from skmlp.network.codes import expand
 from skmlp.network.hyperparameters import per_network
 from skmlp.network.objective import block_weight
 
@@ -39,9 +40,14 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Chunk:
-    """Several batches that are gathered together, and the arrays that they are views of."""
+    """Several batches that are gathered together, and the arrays that they are views of.
+
+    The rows of ``codes`` are gathered and expanded into ``y``; where there is nothing to expand, both are
+    one array.
+    """
 
     batches: list[Batch]
+    codes: Array
     y: Array
     weights: Array | None
     totals: Array
@@ -71,13 +77,16 @@ class Batches:
     ----------
     X : array or CSR matrix of shape (n_samples, n_features)
         Shared by all networks; its dtype is that of the batches.
-    y : array of shape (n_samples, n_outputs), of the same dtype
+    y : array of shape (n_samples, n_targets)
+        Numbers of the same dtype, or codes that are expanded batch by batch.
     sample_weight : array of shape (n_samples,), or None
     batch_size : int
     n_scores : int
         Raw scores per row.
     n_rows : array of shape (K,)
         How many samples each network is trained on.
+    group_sizes : tuple of int, default=()
+        As in `skmlp.network.codes.expand`, which makes the n_outputs columns of a batch from ``y``.
     """
 
     X: Any
@@ -86,6 +95,7 @@ class Batches:
     batch_size: int
     n_scores: int
     n_rows: Array = per_network()
+    group_sizes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         n_rows, batch_size = self.n_rows, self.batch_size
@@ -101,13 +111,17 @@ class Batches:
         self._is_row = np.arange(self._longest) < n_rows[:, np.newaxis]
         self._weighted = self.sample_weight is not None or not self._is_row.all()
         self._sparse = not isinstance(self.X, np.ndarray)
-        batch_bytes = len(n_rows) * batch_size * self.X.shape[1] * self.X.dtype.itemsize
+        dtype = self.X.dtype
+        width = max(self.X.shape[1], self.n_scores)
+        batch_bytes = len(n_rows) * batch_size * width * dtype.itemsize
         batches_per_chunk = 1 if self._sparse else max(1, GATHER_BYTES // max(1, batch_bytes))
         self._chunk = min(batches_per_chunk * batch_size, self._longest)
         shape = len(n_rows), self._chunk
-        self._y = np.empty_like(self.y, shape=(*shape, self.y.shape[1]))
-        self._scores = np.empty_like(self.y, shape=(*shape, self.n_scores))
-        self._weights = np.empty_like(self.y, shape=shape) if self._weighted else None
+        self._y = np.empty((*shape, sum(self.group_sizes) or self.y.shape[1]), dtype)
+        is_expanded = bool(self.group_sizes) or self.y.dtype != dtype
+        self._codes = np.empty_like(self.y, shape=(*shape, self.y.shape[1])) if is_expanded else self._y
+        self._scores = np.empty((*shape, self.n_scores), dtype)
+        self._weights = np.empty(shape, dtype) if self._weighted else None
         if not self._sparse:
             self._x = np.empty_like(self.X, shape=(*shape, self.X.shape[1]), order="C")
         self._chunks: dict[int, Chunk] = {}  # by length
@@ -135,7 +149,9 @@ class Batches:
             self._chunks[length] = self._chunk_of(length)
         chunk = self._chunks[length]
         # mode="clip" lets numpy write straight into the buffer; the indices are valid anyway.
-        np.take(self.y, index, axis=0, out=chunk.y, mode="clip")
+        np.take(self.y, index, axis=0, out=chunk.codes, mode="clip")
+        if chunk.codes is not chunk.y:
+            expand(chunk.codes, self.group_sizes, out=chunk.y)
         if chunk.weights is not None:
             weights = 1 if self.sample_weight is None else self.sample_weight[index]
             np.multiply(weights, is_row, out=chunk.weights)
@@ -150,6 +166,7 @@ class Batches:
     def _chunk_of(self, length: int) -> Chunk:
         """Return the buffers of a chunk of ``length`` rows, and the views of each batch."""
         y, scores = self._y[:, :length], self._scores[:, :length]
+        codes = y if self._codes is self._y else self._codes[:, :length]
         weights = None if self._weights is None else self._weights[:, :length]
         starts = range(0, length, self.batch_size)
         totals = np.empty_like(y, shape=(len(starts), len(y) if self._weighted else 1, 1))
@@ -162,4 +179,4 @@ class Batches:
                 total = total[0, 0, ...]
                 total[...] = block_weight(y[:, rows], None)
             batches.append(Batch(x, y[:, rows], batch_weights, total, scores[:, rows]))
-        return Chunk(batches, y, weights, totals, scores)
+        return Chunk(batches, codes, y, weights, totals, scores)

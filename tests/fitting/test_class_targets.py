@@ -35,6 +35,10 @@ every_kind = pytest.mark.parametrize(
 )
 
 
+def indicators(targets, y):
+    return targets.expanded(targets.encode(y, float), float)
+
+
 def as_lists(classes):
     return [list(c) for c in classes] if isinstance(classes, list) else list(classes)
 
@@ -51,7 +55,11 @@ def test_what_y_holds(y, kind, classes, encoding):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @every_kind
 def test_encode(y, kind, classes, encoding, dtype):
-    encoded = ClassTargets.of(np.array(y)).encode(np.array(y), dtype)
+    targets = ClassTargets.of(np.array(y))
+    codes = targets.encode(np.array(y), dtype)
+    assert codes.shape == (3, 1 if np.ndim(y) == 1 else np.shape(y)[1])
+    assert codes.dtype.kind in "iu"  # nothing as large as the number of classes
+    encoded = targets.expanded(codes, dtype)
     np.testing.assert_array_equal(encoded, encoding)
     assert encoded.dtype == dtype
 
@@ -60,7 +68,7 @@ def test_encode(y, kind, classes, encoding, dtype):
 def test_decode_undoes_encode(y, kind, classes, encoding):
     y = np.array(y)
     targets = ClassTargets.of(y)
-    decoded = targets.decode(targets.encode(y, float) - 0.5)
+    decoded = targets.decode(indicators(targets, y) - 0.5)
     assert decoded.tolist() == y.tolist()
 
 
@@ -97,7 +105,7 @@ def test_more_classes_than_occur():
     y = np.array([2, 0, 2])
     targets = ClassTargets.of(y, classes=[3, 2, 0])
     assert (targets.kind, list(targets.classes)) == ("multiclass", [0, 2, 3])
-    np.testing.assert_array_equal(targets.encode(y, float), [[0, 1, 0], [1, 0, 0], [0, 1, 0]])
+    np.testing.assert_array_equal(indicators(targets, y), [[0, 1, 0], [1, 0, 0], [0, 1, 0]])
     assert list(targets.missing(np.array([0, 5, 2, 4]))) == [4, 5]
 
 
@@ -105,7 +113,7 @@ def test_more_classes_than_occur_in_several_targets():
     y = np.array([[0, 7], [1, 8], [2, 9]])
     targets = ClassTargets.of(y, classes=[[0, 1, 2, 3], [7, 8, 9]])
     assert targets.n_outputs == 7
-    np.testing.assert_array_equal(targets.encode(y, float)[1], [0, 1, 0, 0, 0, 1, 0])
+    np.testing.assert_array_equal(indicators(targets, y)[1], [0, 1, 0, 0, 0, 1, 0])
     assert list(targets.missing(np.array([[0, 7], [4, 6]]))) == [4, 6]
 
 

@@ -230,3 +230,34 @@ def test_totals_and_sums_are_those_of_each_batch(make, batch_size, gather_bytes,
             expected = batch.y.shape[1] if weight is None else batch.weights.sum(axis=1, keepdims=True)
             np.testing.assert_array_equal(batch.total, expected)
             np.testing.assert_array_equal(total, np.broadcast_to(batch.total, total.shape))
+
+
+@EVERY_KIND
+@EVERY_SIZE
+@EVERY_CHUNK
+@pytest.mark.parametrize("group_sizes", [(4,), (3, 1, 2), ()], ids=str)
+def test_codes_are_what_their_expansion_is(make, batch_size, gather_bytes, group_sizes):
+    """Class codes, or 0/1 labels of another dtype, give the batches that indicators give."""
+    rng = np.random.default_rng(1)
+    codes = np.stack([rng.integers(size, size=N) for size in group_sizes or (2, 2)], axis=1)
+    if group_sizes:
+        whole = np.concatenate(
+            [np.eye(size)[c] for size, c in zip(group_sizes, codes.T, strict=True)], axis=1
+        )
+    else:
+        codes, whole = codes.astype(np.uint8), codes.astype(float)
+    n_rows = np.array([len(rows) for rows in UNEQUAL])
+    order = initial_order(UNEQUAL)
+    if len(set(-(-n_rows // batch_size))) > 1:
+        return
+    compact = Batches(make(X), codes, WEIGHT, batch_size, whole.shape[1], n_rows, group_sizes)
+    expected = Batches(make(X), whole, WEIGHT, batch_size, whole.shape[1], n_rows)
+    stays = np.array([True, False, True])
+    for a, b, rows in [
+        (compact, expected, order),
+        (kept(compact, stays), kept(expected, stays), order[stays]),
+    ]:
+        for found, right in zip(epoch(a.gather(rows)), epoch(b.gather(rows)), strict=True):
+            for x, y in zip(found, right, strict=True):
+                np.testing.assert_array_equal(x, y)
+                assert x.dtype == y.dtype
