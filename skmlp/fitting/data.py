@@ -19,7 +19,7 @@ class Data:
 
     Attributes
     ----------
-    X : array or CSR matrix of shape (n_samples, n_features)
+    X : array, CSR matrix or CenteredRows of shape (n_samples, n_features)
     y : array of shape (n_samples, n_outputs)
     sample_weight : array of shape (n_samples,), or None
     labels : array of shape (n_samples,) or (n_samples, n_targets)

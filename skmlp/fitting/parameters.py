@@ -252,7 +252,7 @@ PARAMETERS: dict[str, Parameter] = {
         Whether to centre and scale the features (only scale if X is sparse), and the targets of a
         regressor unless its loss has a log-link, by mean and standard deviation of the training part.
         Predictions are in the units of y, ``loss_curve_`` is not. ``partial_fit`` and warm starts keep
-        the first call's.
+        the first call's. Where that was dense, sparse X is centred too, without being made dense.
         """,
     ),
     "class_weight": Parameter(
