@@ -52,6 +52,15 @@ class MixtureDensityRegressor(BaseRegressor):
     ``loss_curve_`` and ``validation_scores_`` are minus and plus the mean log-likelihood of standardized
     targets; `score_samples` is in the units of y.
 
+    The defaults of ``early_stopping``, ``learning_rate_init`` and ``n_iter_no_change`` are not those of
+    `MLPRegressor`: likelihood overfits early, and intervals of a network that has overfitted are too
+    narrow. On small data without early stopping, such as with ``solver='lbfgs'``, choose ``alpha``
+    by log-likelihood.
+
+    At the start, all samples have the same distribution, with the mean and the variance of y. So a target
+    that is constant is described from the first epoch. The standard deviation that ``min_scale`` is a
+    fraction of is then taken to be 1, in the units of y.
+
     With several targets, those of one component are independent (diagonal covariance); the mixture makes
     them depend on one another.
 
@@ -83,6 +92,9 @@ class MixtureDensityRegressor(BaseRegressor):
     array([ True])
     """
 
+    learning_rate_init: float = 0.003
+    early_stopping: bool = True
+    n_iter_no_change: float = 20
     n_components: int = 3
     min_scale: float = 0.03
     beta: float = 0.0
