@@ -57,9 +57,9 @@ class MixtureDensityRegressor(BaseRegressor):
     narrow. On small data without early stopping, such as with ``solver='lbfgs'``, choose ``alpha``
     by log-likelihood.
 
-    At the start, all samples have the same distribution, with the mean and the variance of y. So a target
-    that is constant is described from the first epoch. The standard deviation that ``min_scale`` is a
-    fraction of is then taken to be 1, in the units of y.
+    At the start, the network predicts the same for all samples: a mixture whose means are quantiles of y,
+    and which has the variance of y. So a constant target is described from the first epoch. There,
+    ``min_scale`` is in the units of y.
 
     With several targets, those of one component are independent (diagonal covariance); the mixture makes
     them depend on one another.

@@ -273,7 +273,8 @@ PARAMETERS: dict[str, Parameter] = {
         lambda value: value is None or isinstance(value, str) or callable(value),
         """
         What ``early_stopping`` watches: 'loss', the name of a scorer, a callable
-        ``scorer(estimator, X, y)``, or None for accuracy (classifier) or R2 (regressor).
+        ``scorer(estimator, X, y)``, or None for accuracy (classifier), R2 (regressor) or log-likelihood
+        (mixture density regressor).
         """,
     ),
     "n_members": Parameter(
