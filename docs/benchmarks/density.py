@@ -38,6 +38,7 @@ COMMON = {
     "n_members": 5,
     "learning_rate": "cosine",
     "learning_rate_init": 0.01,
+    "early_stopping": False,
     "n_iter_no_change": np.inf,  # all epochs of the plan
     "dtype": "float32",
 }

@@ -52,6 +52,15 @@ class MixtureDensityRegressor(BaseRegressor):
     ``loss_curve_`` and ``validation_scores_`` are minus and plus the mean log-likelihood of standardized
     targets; `score_samples` is in the units of y.
 
+    The defaults of ``early_stopping``, ``learning_rate_init`` and ``n_iter_no_change`` are not those of
+    `MLPRegressor`: likelihood overfits early, and intervals of a network that has overfitted are too
+    narrow. On small data without early stopping, such as with ``solver='lbfgs'``, choose ``alpha``
+    by log-likelihood.
+
+    At the start, the network predicts the same for all samples: a mixture whose means are quantiles of y,
+    and which has the variance of y. So a constant target is described from the first epoch. There,
+    ``min_scale`` is in the units of y.
+
     With several targets, those of one component are independent (diagonal covariance); the mixture makes
     them depend on one another.
 
@@ -83,6 +92,9 @@ class MixtureDensityRegressor(BaseRegressor):
     array([ True])
     """
 
+    learning_rate_init: float = 0.003
+    early_stopping: bool = True
+    n_iter_no_change: float = 20
     n_components: int = 3
     min_scale: float = 0.03
     beta: float = 0.0

@@ -211,11 +211,10 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         X = validate_data(
             self, X, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32], reset=False
         )
-        if hasattr(self, "x_scaler_"):
-            X = self.x_scaler_.transform(X)
         fitted = self._fitted_network(X.shape[1])
         dtype = np.result_type(X.dtype, fitted.dtype)
-        return fitted, fitted.cast(dtype), X.astype(dtype, copy=False)
+        X = self._scalers().scaled_features(X.astype(dtype, copy=False))
+        return fitted, fitted.cast(dtype), X
 
     @property
     def members_(self) -> list[Self]:

@@ -19,7 +19,7 @@ class Data:
 
     Attributes
     ----------
-    X : array or CSR matrix of shape (n_samples, n_features)
+    X : array, CSR matrix or CenteredRows of shape (n_samples, n_features)
     y : array of shape (n_samples, n_targets)
         Numbers, or class codes: see `Targets.encode`.
     sample_weight : array of shape (n_samples,), or None
@@ -58,13 +58,14 @@ class Reading:
 
 
 def hold_out(
-    data: Data, fraction: float, random_state: np.random.RandomState, strata: Array | None
+    data: Data, fraction: float, random_state: np.random.RandomState, targets: Targets
 ) -> tuple[Array, Array]:
     """Return the rows to train on and those to validate on, as scikit-learn would draw them.
 
     Only indices are split: X is not copied.
     """
     n_samples = data.X.shape[0]
+    strata = targets.strata(data.y, n_held_out(fraction, n_samples))
     split = f"validation_fraction={fraction!r} of n_samples={n_samples}"
     way_out = "Change validation_fraction, get more data, or set early_stopping=False."
     try:
@@ -73,9 +74,10 @@ def hold_out(
         )
     except ValueError as error:
         raise ValueError(f"Cannot hold out {split}: {error} {way_out}") from error
-    if len(held_out) < 2:
+    if len(held_out) < targets.min_validation:
         raise ValueError(
-            f"The validation set is too small: {split} is {len(held_out)}, at least 2 are needed. {way_out}"
+            f"The validation set is too small: {split} is {len(held_out)}, at least"
+            f" {targets.min_validation} are needed. {way_out}"
         )
     if data.sample_weight is not None:
         for part, of in ((rows, "training"), (held_out, "validation")):

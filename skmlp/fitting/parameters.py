@@ -281,7 +281,7 @@ PARAMETERS: dict[str, Parameter] = {
         Whether to centre and scale the features (only scale if X is sparse), and the targets of a
         regressor unless its loss has a log-link, by mean and standard deviation of the training part.
         Predictions are in the units of y, ``loss_curve_`` is not. ``partial_fit`` and warm starts keep
-        the first call's.
+        the first call's. Where that was dense, sparse X is centred too, without being made dense.
         """,
     ),
     "class_weight": Parameter(
@@ -302,7 +302,8 @@ PARAMETERS: dict[str, Parameter] = {
         lambda value: value is None or value == "loss" or is_cost_of_predictions(value),
         """
         What ``early_stopping`` watches: 'loss', the name of a scorer, a callable
-        ``scorer(estimator, X, y)``, or None for accuracy (classifier) or R2 (regressor).
+        ``scorer(estimator, X, y)``, or None for accuracy (classifier), R2 (regressor) or log-likelihood
+        (mixture density regressor).
         """,
     ),
     "n_members": Parameter(

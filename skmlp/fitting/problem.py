@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skmlp.fitting.choices import Choices
-from skmlp.fitting.data import Data, Reading, hold_out, n_held_out
+from skmlp.fitting.data import Data, Reading, hold_out
 from skmlp.fitting.early_stopping import Validation
 from skmlp.fitting.publishing import FittedNetwork, shown
 from skmlp.fitting.scaling import Scalers
@@ -170,8 +170,7 @@ def prepare(
         theta = network.initial_parameters(random_states, given.X.dtype)
     rows = np.arange(given.X.shape[0])
     if held_out is None and choices.holds_out and not incremental:
-        strata = targets.strata(given.y, n_held_out(choices.validation_fraction, len(rows)))
-        rows, others = hold_out(given, choices.validation_fraction, random_state, strata)
+        rows, others = hold_out(given, choices.validation_fraction, random_state, targets)
         held_out = given.rows(others)
     if earlier is not None:
         theta = continued_parameters(choices, earlier, network, given.X.dtype)

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.sparsefuncs import inplace_column_scale
 
 from skmlp.fitting.data import Data
+from skmlp.network.arrays import CenteredRows
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,18 @@ class Scalers:
 
     def scaled(self, data: Data) -> Data:
         """Return the data as the network sees them."""
-        X = data.X if self.x is None else self.x.transform(data.X)
         y = data.y if self.y is None else self.y.transform(data.y)
-        return replace(data, X=X, y=y)
+        return replace(data, X=self.scaled_features(data.X), y=y)
+
+    def scaled_features(self, X: Any) -> Any:
+        """Return features as the network sees them: also sparse ones, if those of the fit were dense."""
+        if self.x is None:
+            return X
+        if isinstance(X, np.ndarray) or not self.x.with_mean:
+            return self.x.transform(X)
+        scaled = X.copy()
+        inplace_column_scale(scaled, 1 / self.x.scale_)
+        return CenteredRows(scaled, self.x.mean_ / self.x.scale_)
 
     def attributes(self) -> dict[str, Any]:
         """Return the fitted attributes."""

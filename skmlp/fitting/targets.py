@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.metrics import r2_score
@@ -25,11 +25,14 @@ class Targets(ABC):
         The number of classes of each target; empty for numbers and yes/no outputs.
     n_outputs : int
         Columns of the targets as the loss takes them, see `expanded`.
+    min_validation : int
+        How many samples a part that is held out needs for a score.
     """
 
     loss: Loss
     group_sizes: tuple[int, ...] = ()
     n_outputs: int
+    min_validation: ClassVar[int] = 2
 
     @abstractmethod
     def encode(self, y: Array, dtype: Any, name: str = "y") -> Array:
@@ -115,6 +118,8 @@ class NumericTargets(Targets):
 @dataclass(frozen=True)
 class DensityTargets(NumericTargets):
     """Numbers whose distribution is predicted; scored by the mean log-likelihood."""
+
+    min_validation: ClassVar[int] = 1
 
     def score(self, z: Array, encoded: Array, sample_weight: Array | None) -> float:
         log_likelihood = -self.loss.value(z, encoded)[..., 0]

@@ -6,9 +6,40 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
+from scipy.sparse.linalg import LinearOperator
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 """A dense array of any shape and dtype."""
+
+
+class CenteredRows(LinearOperator):
+    """Sparse rows minus the same ``center`` in each: known by its products, and never made dense.
+
+    (X - 1 c') W = X W - 1 (c' W), as if -c' W were in the biases, and (X - 1 c')' D = X' D - c (1' D).
+
+    Parameters
+    ----------
+    rows : sparse matrix or array of shape (n, m)
+    center : array of shape (m,)
+    """
+
+    def __init__(self, rows: Any, center: Array) -> None:
+        super().__init__(rows.dtype, rows.shape)
+        self.rows, self.center = rows, center.astype(rows.dtype, copy=False)
+
+    def __getitem__(self, index: Any) -> CenteredRows:
+        """Return some of the rows."""
+        return CenteredRows(self.rows[index], self.center)
+
+    def toarray(self) -> Array:
+        """Return the rows as an array, for a solver that needs them one by one."""
+        return np.asarray(self.rows.toarray() - self.center)
+
+    def _matmat(self, weights: Array) -> Array:
+        return np.asarray(self.rows @ weights - self.center @ weights)
+
+    def _rmatmat(self, delta: Array) -> Array:
+        return np.asarray(self.rows.T @ delta - np.outer(self.center, delta.sum(axis=0)))
 
 
 class SparseBlock:
@@ -16,7 +47,7 @@ class SparseBlock:
 
     Parameters
     ----------
-    rows : list of K sparse matrices or arrays of shape (n, m)
+    rows : list of K sparse matrices, arrays or CenteredRows of shape (n, m)
         One block of rows per network, in CSR or CSC format.
     """
 

@@ -80,12 +80,14 @@ class Network:
         return any(layer.draws for layer in self.layers)
 
     def start_from(self, theta: Array, scores: Array | None) -> None:
-        """Write raw scores (q,) into the last biases of ``theta`` (K, P), from which training then starts.
+        """Write raw scores (q,) into the last layer of ``theta`` (K, P): those of all rows at the start.
 
-        None leaves them as they are.
+        Its weights become zero; the gradient reaches the layers before from the second step on. None
+        leaves the last layer as it is.
         """
         if scores is not None:
-            self.layout.view(theta).layers[-1][-1][...] = scores
+            weights, biases = self.layout.view(theta).layers[-1]
+            weights[...], biases[...] = 0, scores
 
     def traces(
         self, n_networks: int, n_rows: int, like: Array, training: Training | None = None

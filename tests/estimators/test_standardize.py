@@ -1,5 +1,7 @@
 """standardize: features and targets are brought to mean 0 and variance 1, and predictions back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -8,7 +10,7 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skmlp import MLPRegressor
+from skmlp import MixtureDensityRegressor, MLPRegressor
 from skmlp.fitting import problem
 
 from .data import TASKS
@@ -64,6 +66,85 @@ def test_sparse_features_are_scaled_but_not_centred(task, container):
     expected = task.model(**SMALL).fit(scaled, y)
     np.testing.assert_allclose(model.coefs_[0], expected.coefs_[0], rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(model.predict(X.tocsc()), model.predict(X.toarray()))
+
+
+def fit_in_two_steps(model, task, step, X):
+    """Return the model after a step on rows ``X``, before which it has been fitted to the dense ones."""
+    early, dense = step == "X_val", X if step == "X_val" else None
+    model.set_params(early_stopping=early, warm_start=step == "warm start")
+    model.fit(task.X, task.y, X_val=dense, y_val=task.y if early else None)
+    if step in ("partial_fit", "warm start"):
+        getattr(model, "partial_fit" if step == "partial_fit" else "fit")(X, task.y)
+    return model
+
+
+def outputs(model, X):
+    """Return the predictions of a model, as numbers."""
+    for method in ("predict_proba", "predict_quantiles"):
+        if hasattr(model, method):
+            return getattr(model, method)(X, *([[0.1, 0.9]] if method == "predict_quantiles" else []))
+    return model.predict(X)
+
+
+STOCHASTIC = [
+    {},
+    {"n_members": 2},
+    {"normalization": "batch"},
+    {"normalization": "layer", "dropout": 0.2},
+    {"hidden_layer_sizes": ()},
+    {"solver": "sgd"},
+]
+FULL_BATCH = [
+    {"solver": "lbfgs", "alpha": 1},
+    {"solver": "lm", "alpha": 1},
+    {"solver": "es", "max_iter": 2, "n_restarts": 0},
+]
+KINDS = {kind: task.cls for kind, task in TASKS.items()} | {"density": MixtureDensityRegressor}
+COMBINATIONS = [
+    (kind, step, parameters)
+    for kind, cls in KINDS.items()
+    for step in ("predict", "X_val", "partial_fit", "warm start")
+    for parameters in STOCHASTIC + (FULL_BATCH if step in ("predict", "warm start") else [])
+    if parameters.get("solver") != "lm" or (cls is MLPRegressor and kind != "poisson")
+]
+
+
+@pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csc_array], ids=["csr", "csc"])
+@pytest.mark.parametrize(("kind", "step", "parameters"), COMBINATIONS, ids=str)
+def test_sparse_rows_after_dense_ones_are_centred_too(kind, step, parameters, container):
+    task, cls = TASKS["regression" if kind == "density" else kind], KINDS[kind]
+    X = np.where(task.X > 0.3, unscaled(task), 0)
+    task = replace(
+        task, cls=cls, X=X, parameters={} if kind == "density" else task.parameters | {"standardize": True}
+    )
+    dense, other = (
+        fit_in_two_steps(task.model(**{**SMALL, **parameters}), task, step, rows)
+        for rows in (X, container(X))
+    )
+    np.testing.assert_allclose(outputs(other, container(X)), outputs(dense, X), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(other.loss_curve_, dense.loss_curve_, rtol=1e-6)
+    if step == "X_val":
+        np.testing.assert_allclose(other.validation_scores_, dense.validation_scores_, rtol=1e-6)
+
+
+def test_sparse_rows_are_not_made_dense():
+    """A dense copy of these would have 8 GB."""
+    rows = sparse.csr_matrix((100_000, 10_000))
+    X, y = np.random.RandomState(0).normal(size=(20, 10_000)), np.arange(100_000) % 20
+    model = MLPRegressor((2,), standardize=True, max_iter=1, random_state=0).fit(X, y[:20])
+    model.set_params(batch_size=10_000).partial_fit(rows, y)
+    assert np.isfinite(model.predict(rows)).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sparse_rows_after_dense_ones_keep_their_precision(dtype):
+    X, y = DIABETES.X.astype(dtype), DIABETES.y.astype(dtype)
+    model = DIABETES.model(**SMALL, standardize=True).fit(X, y)
+    before = model.predict(X)
+    assert model.predict(sparse.csr_matrix(X)).dtype == dtype
+    np.testing.assert_allclose(model.predict(sparse.csr_matrix(X)), before, rtol=1e-3, atol=1e-5)
+    model.partial_fit(sparse.csr_matrix(X), y)
+    assert {array.dtype for array in model.coefs_ + model.intercepts_} == {np.dtype(dtype)}
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])

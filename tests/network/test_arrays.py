@@ -3,6 +3,7 @@ import pytest
 from scipy import sparse
 
 from skmlp.network.arrays import (
+    CenteredRows,
     SparseBlock,
     product,
     product_with_transposed,
@@ -18,6 +19,7 @@ SPARSE = [
     sparse.csr_array,
     sparse.csc_array,
 ]
+CENTER = np.linspace(-2, 3, M)
 EVERY_KIND = pytest.mark.parametrize("make", [None, *SPARSE], ids=["dense", *(m.__name__ for m in SPARSE)])
 
 
@@ -32,6 +34,29 @@ def block(make, dtype="float64"):
     x = np.where(draw(K, N, M) > 0.3, draw(K, N, M), 0).astype(dtype)
     x.flags.writeable = False
     return x, x if make is None else SparseBlock([make(rows) for rows in x])
+
+
+@pytest.mark.parametrize("make", SPARSE)
+@EVERY_WIDTH
+@EVERY_DTYPE
+def test_products_of_centered_rows(make, q, dtype, rtol):
+    dense, x = block(make, dtype)
+    centered = SparseBlock([CenteredRows(rows, CENTER) for rows in x.rows])
+    weights, out = draw(K, M, q, dtype=dtype), np.full((K, N, q), np.nan, dtype=dtype)
+    product(centered, weights, out)
+    np.testing.assert_allclose(out, (dense - CENTER) @ weights, rtol=rtol, atol=10 * rtol)
+    delta, out = draw(K, N, q, dtype=dtype), np.full((K, M, q), np.nan, dtype=dtype)
+    transposed_product(centered, delta, out)
+    expected = (dense - CENTER).swapaxes(-1, -2) @ delta
+    np.testing.assert_allclose(out, expected, rtol=rtol, atol=10 * rtol)
+
+
+@pytest.mark.parametrize("make", SPARSE)
+def test_some_of_the_centered_rows(make):
+    dense, x = block(make)
+    some = CenteredRows(x.rows[0], CENTER)[2:5]
+    assert some.shape == (3, M)
+    np.testing.assert_array_equal(some.toarray(), dense[0, 2:5] - CENTER)
 
 
 @EVERY_KIND
