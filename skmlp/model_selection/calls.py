@@ -80,6 +80,7 @@ class Call:
             verbose=options["verbose"],
             pre_dispatch=options["pre_dispatch"],
             error_score=options.get("error_score", "raise"),
+            for_user=bool(options.get("return_estimator")),
         )
 
         def expect(X: Any, y: Any, parts: list[Array]) -> None:

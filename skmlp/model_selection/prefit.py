@@ -113,6 +113,8 @@ class Prefit:
         earlier ones.
     caller : object, default=None
         The estimator that callbacks are given for the contexts of the fits.
+    for_user : bool, default=False
+        Whether the user gets all fitted estimators.
 
     Attributes
     ----------
@@ -133,13 +135,10 @@ class Prefit:
         error_score: Any = "raise",
         resource: str | None = None,
         caller: Any = None,
+        for_user: bool = False,
     ) -> None:
-        self.estimator, self.verbose, self.error_score, self.caller = (
-            estimator,
-            verbose,
-            error_score,
-            caller,
-        )
+        self.estimator, self.verbose, self.error_score = estimator, verbose, error_score
+        self.caller, self.for_user = caller, for_user
         # Made now: while scikit-learn takes one fit after the other, joblib's backends are switched off.
         self.n_workers = effective_n_jobs(n_jobs)
         options = {"n_jobs": n_jobs, "verbose": max(0, verbose - 1), "pre_dispatch": pre_dispatch}
@@ -227,6 +226,7 @@ class Prefit:
                 estimators[id(parameters)],
                 choices[id(parameters)],
                 parts[id(rows)],
+                for_user=self.for_user,
                 caller=self.caller,
             )
             for index, (parameters, rows, _) in enumerate(expected)

@@ -12,6 +12,7 @@ from joblib import parallel_config
 from sklearn import model_selection
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - the import is what enables it
 
+from skmlp.estimators.attributes import publish
 from skmlp.estimators.callbacks import has_callbacks
 from skmlp.model_selection.documentation import documented
 from skmlp.model_selection.prefit import (
@@ -70,7 +71,7 @@ class StackedSearch:
             scikit_learns.fit(X, y, **params)
         search.estimator.__class__ = type(me.estimator)  # the scorer may hold it
         given = {*me.get_params(deep=False), "_fits", "_params"}
-        vars(self).update({name: value for name, value in vars(search).items() if name not in given})
+        publish(self, {name: value for name, value in vars(search).items() if name not in given})
         return self
 
     def _run_search(self, evaluate_candidates: Callable[..., Any], *, callback_ctx: Any = None) -> None:
