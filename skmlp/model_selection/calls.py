@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 from joblib import parallel_config
-from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from skmlp.model_selection.documentation import documented
-from skmlp.model_selection.prefit import ExpectedFit, ObservedSplitter, Prefit, can_prefit
+from skmlp.model_selection.prefit import ExpectedFit, ObservedSplitter, Prefit, splitter_if_prefit
 from skmlp.model_selection.samples import fit_params
 from skmlp.network.arrays import Array
 
@@ -73,7 +71,8 @@ class Call:
             The time of each fit; None if scikit-learn made the fits itself.
         """
         options = self.options
-        if not can_prefit(self.estimator, self.y, options["n_jobs"], options["verbose"]):
+        checked = {name: options[name] for name in ("cv", "n_jobs", "verbose")}
+        if (cv := splitter_if_prefit(self.estimator, self.y, **checked)) is None:
             return self.result(), None
         fits = Prefit(
             self.estimator,
@@ -81,16 +80,15 @@ class Call:
             verbose=options["verbose"],
             pre_dispatch=options["pre_dispatch"],
             error_score=options.get("error_score", "raise"),
+            for_user=bool(options.get("return_estimator")),
         )
 
-        def train(X: Any, y: Any, parts: list[Array]) -> None:
-            fits.train(X, encode(y), fit_params(self.router(), self.params), expected_of(parts))
+        def expect(X: Any, y: Any, parts: list[Array]) -> None:
+            fits.expect(X, encode(y), fit_params(self.router(), self.params), expected_of(parts))
 
-        cv = ObservedSplitter(
-            check_cv(options["cv"], self.y, classifier=is_classifier(self.estimator)), train
-        )
+        observed = ObservedSplitter(cv, expect)
         with parallel_config(backend="sequential"):
-            return self.result(estimator=fits.stand_in(), cv=cv, n_jobs=1), fits.seconds
+            return self.result(estimator=fits.stand_in(), cv=observed, n_jobs=1), fits.seconds
 
     def router(self) -> MetadataRouter:
         """Return who may ask for metadata."""

@@ -52,6 +52,9 @@ class FitRequest:
     part : TrainingPart
     before : State, or None
         From where training continues.
+    for_user : bool, default=False
+        Whether the user gets the estimator, and may go on with ``partial_fit``: it keeps the state of its
+        optimizer, as after any ``fit``. Of fits that wait to be scored only the weights are kept.
     context : object, or None
         scikit-learn's callback context of the fit.
     caller : object, or None
@@ -63,6 +66,7 @@ class FitRequest:
     choices: Choices | None
     part: TrainingPart
     before: State | None = None
+    for_user: bool = False
     context: Any = None
     caller: Any = None
 
@@ -114,8 +118,12 @@ class PreparedFit:
         if has_callbacks(estimator):
             estimator.set_callbacks()  # they have seen this fit
         request = replace(self.request, estimator=estimator, context=None)
-        (result,) = run([request], keep_results)
-        vars(self.result).update(vars(result))
+        (made,) = run([request], keep_results)
+        self.result.estimator, self.result.error, self.result.result = (
+            made.estimator,
+            made.error,
+            made.result,
+        )
 
     def finish(self, trained: TrainingResult, monitor: FitMonitor) -> None:
         """Publish what became of the networks, and say why training stopped."""
@@ -125,8 +133,8 @@ class PreparedFit:
         try:
             report(self.problem, trained, time_is_up=monitor.time_is_up)
             attributes = fitted_attributes(self.problem, trained)
-            if not self.problem.choices.warm_start:
-                attributes.pop("_optimizer_state", None)  # many fits: only the weights are kept of each
+            if not (self.request.for_user or self.problem.choices.warm_start):
+                attributes.pop("_optimizer_state", None)
             publish(self.estimator, attributes)
             self.result.estimator = self.estimator
         except Exception as error:

@@ -2,7 +2,8 @@
 
 scikit-learn's searches and validations do all that they always do, so that their options mean what they
 always mean; only, they are given a stand-in for the estimator. When they split the data, all fits that
-will follow are known, and are trained as few stacks. The stand-in's ``fit`` then takes the next of them.
+will follow are known. They are trained, as few stacks, when the stand-in is cloned for the first of them:
+scikit-learn has made all its checks then. The stand-in's ``fit`` takes the next of them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import effective_n_jobs
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
@@ -36,10 +38,15 @@ class InterruptedSearchError(Exception):
     """Leaves a search that has several rounds."""
 
 
-def can_prefit(estimator: Any, y: Any, n_jobs: Any, verbose: Any) -> bool:
-    """Return whether there is a network to be trained, and nothing for scikit-learn to complain about."""
+def splitter_if_prefit(estimator: Any, y: Any, *, cv: Any, n_jobs: Any, verbose: Any) -> Any:
+    """Return what splits the data; None without a network, or with something for scikit-learn to refuse."""
     valid = (n_jobs is None or isinstance(n_jobs, Integral)) and isinstance(verbose, Integral)
-    return valid and last_network(estimator) is not None and y is not None
+    if not valid or last_network(estimator) is None or y is None:
+        return None
+    try:
+        return check_cv(cv, y, classifier=is_classifier(estimator))
+    except ValueError:
+        return None
 
 
 class ExpectedFit(NamedTuple):
@@ -61,17 +68,17 @@ class ExpectedFit(NamedTuple):
 
 
 class ObservedSplitter:
-    """A splitter whose splits are known to ``train`` before anybody else has them.
+    """A splitter that tells what it splits.
 
     Parameters
     ----------
     cv : splitter
-    train : callable
+    expect : callable
         Is given X, y and the list of training parts.
     """
 
-    def __init__(self, cv: Any, train: Callable[[Any, Any, list[Array]], None]) -> None:
-        self.cv, self.train = cv, train
+    def __init__(self, cv: Any, expect: Callable[[Any, Any, list[Array]], None]) -> None:
+        self.cv, self.expect = cv, expect
 
     def get_n_splits(self, *args: Any, **params: Any) -> int:
         """Return how many splits there are."""
@@ -79,11 +86,11 @@ class ObservedSplitter:
         return n_splits
 
     def split(self, X: Any, y: Any = None, **params: Any) -> list[tuple[Array, Array]]:
-        """Return the splits; all fits to their training parts have then been made."""
+        """Return the splits, whose training parts have been told."""
         splits = list(self.cv.split(X, y, **params))
         # A splitter may give masks.
         parts = [np.asarray(rows) for rows, _ in splits]
-        self.train(X, y, [np.flatnonzero(rows) if rows.dtype == bool else rows for rows in parts])
+        self.expect(X, y, [np.flatnonzero(rows) if rows.dtype == bool else rows for rows in parts])
         return splits
 
     def get_metadata_routing(self) -> Any:
@@ -106,6 +113,8 @@ class Prefit:
         earlier ones.
     caller : object, default=None
         The estimator that callbacks are given for the contexts of the fits.
+    for_user : bool, default=False
+        Whether the user gets all fitted estimators.
 
     Attributes
     ----------
@@ -126,13 +135,10 @@ class Prefit:
         error_score: Any = "raise",
         resource: str | None = None,
         caller: Any = None,
+        for_user: bool = False,
     ) -> None:
-        self.estimator, self.verbose, self.error_score, self.caller = (
-            estimator,
-            verbose,
-            error_score,
-            caller,
-        )
+        self.estimator, self.verbose, self.error_score = estimator, verbose, error_score
+        self.caller, self.for_user = caller, for_user
         # Made now: while scikit-learn takes one fit after the other, joblib's backends are switched off.
         self.n_workers = effective_n_jobs(n_jobs)
         options = {"n_jobs": n_jobs, "verbose": max(0, verbose - 1), "pre_dispatch": pre_dispatch}
@@ -149,14 +155,21 @@ class Prefit:
         self._n_done = 0
 
     def stand_in(self) -> Any:
-        """Return a clone of the estimator whose ``fit`` takes the next of the fits that have been made."""
+        """Return a clone of the estimator whose ``fit`` takes the next of the fits that have been made.
+
+        They are made when the clone for the first of them is asked for: in ``fit``, their samples would be
+        there twice, and an error that is none of the fit would pass for one.
+        """
         real = type(self.estimator)
+
+        def cloned(estimator: Any) -> Any:
+            if not self._made and self._rounds:
+                self._make_next_round()
+            return real.__sklearn_clone__(estimator)
 
         @functools.wraps(real.fit)
         def fit(estimator: Any, X: Any, *args: Any, **params: Any) -> Any:
             estimator.__class__ = real  # its time has come
-            if not self._made and self._rounds:
-                self._make_next_round()
             if not self._made:  # the fit of the best estimator on all samples
                 return estimator.fit(X, *args, **params)
             n_samples, result, traceback = self._made.popleft()
@@ -171,12 +184,17 @@ class Prefit:
             return estimator
 
         estimator = clone(self.estimator)
-        body = {"fit": fit, "__module__": real.__module__, "__doc__": real.__doc__}
+        body = {
+            "fit": fit,
+            "__sklearn_clone__": cloned,
+            "__module__": real.__module__,
+            "__doc__": real.__doc__,
+        }
         metaclass: Any = type(real)
         estimator.__class__ = metaclass(real.__name__, (real,), body)
         return estimator
 
-    def train(
+    def expect(
         self,
         X: Any,
         y: Any,
@@ -184,7 +202,7 @@ class Prefit:
         expected: Sequence[ExpectedFit],
         contexts: Iterable[Any] = (),
     ) -> None:
-        """Make all fits that are ``expected``.
+        """Note the fits that are ``expected``; they are made when the first of them is asked for.
 
         Parameters
         ----------
@@ -208,6 +226,7 @@ class Prefit:
                 estimators[id(parameters)],
                 choices[id(parameters)],
                 parts[id(rows)],
+                for_user=self.for_user,
                 caller=self.caller,
             )
             for index, (parameters, rows, _) in enumerate(expected)
@@ -217,7 +236,6 @@ class Prefit:
         self._expected, self._n_done = expected, 0
         self._continued.next_iteration()
         self._rounds.extend(rounds_of(requests))
-        self._make_next_round()
 
     def _make_next_round(self) -> None:
         """Make as many fits as may wait in memory until scikit-learn takes them."""

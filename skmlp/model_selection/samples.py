@@ -64,11 +64,14 @@ def length(values: Any) -> Any:
     return len(values) if hasattr(values, "__len__") and not isinstance(values, (str, dict)) else None
 
 
-def fit_params(caller: Any, params: dict[str, Any]) -> dict[str, Any]:
-    """Return those of the metadata ``params`` of a search (or a router) that its estimator is given."""
+def fit_params(caller: Any, params: dict[str, Any], of_splitter: str | None = None) -> dict[str, Any]:
+    """Return those of the metadata ``params`` of a search (or a router) that its estimator is given.
+
+    Without routing that is all of them but one, ``of_splitter``.
+    """
     if get_config()["enable_metadata_routing"]:
         return dict(process_routing(caller, "fit", **params).estimator.fit)
-    return {name: value for name, value in params.items() if name != "groups"}
+    return {name: value for name, value in params.items() if name != of_splitter}
 
 
 def last_network(estimator: Any) -> Any:

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from joblib import parallel_config
 from sklearn import model_selection
-from sklearn.base import is_classifier
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - the import is what enables it
-from sklearn.model_selection import check_cv
 
+from skmlp.estimators.attributes import publish
 from skmlp.estimators.callbacks import has_callbacks
 from skmlp.model_selection.documentation import documented
 from skmlp.model_selection.prefit import (
@@ -21,7 +20,7 @@ from skmlp.model_selection.prefit import (
     InterruptedSearchError,
     ObservedSplitter,
     Prefit,
-    can_prefit,
+    splitter_if_prefit,
 )
 from skmlp.model_selection.samples import fit_params
 from skmlp.network.arrays import Array
@@ -49,7 +48,8 @@ class StackedSearch:
             The fitted search. If ``fit`` raises, the search is as it was before.
         """
         me: Any = self
-        if not can_prefit(me.estimator, y, me.n_jobs, me.verbose):
+        cv = splitter_if_prefit(me.estimator, y, cv=me.cv, n_jobs=me.n_jobs, verbose=me.verbose)
+        if cv is None:
             scikit_learns: Any = super()
             return scikit_learns.fit(X, y, **params)
         resource = str(getattr(me, "resource", ""))
@@ -65,13 +65,13 @@ class StackedSearch:
         # A copy is fitted: it has the stand-in, and the search stays as it is if anything goes wrong.
         search = copy.copy(me)
         search._fits, search._params, search.estimator, search.n_jobs = fits, params, fits.stand_in(), 1
-        search.cv = check_cv(me.cv, y, classifier=is_classifier(me.estimator))
+        search.cv = cv
         scikit_learns = super(StackedSearch, search)
         with parallel_config(backend="sequential"):
             scikit_learns.fit(X, y, **params)
         search.estimator.__class__ = type(me.estimator)  # the scorer may hold it
         given = {*me.get_params(deep=False), "_fits", "_params"}
-        vars(self).update({name: value for name, value in vars(search).items() if name not in given})
+        publish(self, {name: value for name, value in vars(search).items() if name not in given})
         return self
 
     def _run_search(self, evaluate_candidates: Callable[..., Any], *, callback_ctx: Any = None) -> None:
@@ -106,11 +106,11 @@ class StackedSearch:
         more_results: Any,
         callback_ctx: Any = None,
     ) -> Any:
-        """Train all candidates on all splits, and let scikit-learn score them."""
+        """Let scikit-learn evaluate all candidates on all splits, with fits that are made as stacks."""
         me: Any = self
         fits = me._fits
 
-        def train(X: Any, y: Any, parts: list[Array]) -> None:
+        def expect(X: Any, y: Any, parts: list[Array]) -> None:
             expected = [
                 ExpectedFit(parameters, rows, fold)
                 for parameters, (fold, rows) in product(candidates, enumerate(parts))
@@ -121,10 +121,10 @@ class StackedSearch:
                     callback_ctx.subcontext(task_name="candidate-split-evaluation", task_id=i)
                     for i in range(len(expected))
                 ]
-            metadata = fit_params(self, me._params)
-            fits.train(X, y, metadata, expected, contexts)
+            metadata = fit_params(self, me._params, of_splitter="groups")
+            fits.expect(X, y, metadata, expected, contexts)
 
-        results = evaluate_candidates(candidates, ObservedSplitter(cv or me.cv, train), more_results)
+        results = evaluate_candidates(candidates, ObservedSplitter(cv or me.cv, expect), more_results)
         seconds = np.reshape(fits.seconds, (len(results["params"]), -1))
         results["mean_fit_time"], results["std_fit_time"] = seconds.mean(axis=1), seconds.std(axis=1)
         fits.n_rounds += 1

@@ -130,9 +130,15 @@ def cross_val_predict(call: Call) -> Any:
     >>> print((cross_val_predict(model, X, y) == y).mean() > 0.95)
     True
     """
+    method = call.options["method"]
+
+    def expected(parts: list[Array]) -> list[ExpectedFit]:
+        getattr(call.estimator, method)  # scikit-learn notices after the first fit that there is none
+        return one_each(parts)
+
     # For these methods scikit-learn fits to the numbers of the classes.
-    encodes = call.options["method"] in ("decision_function", "predict_proba", "predict_log_proba")
-    predictions, _ = call.result_with_stacks(one_each, *[numbered] * encodes)
+    encodes = method in ("decision_function", "predict_proba", "predict_log_proba")
+    predictions, _ = call.result_with_stacks(expected, *[numbered] * encodes)
     return predictions
 
 
@@ -206,7 +212,7 @@ def growing(call: Call, parts: list[Array]) -> list[ExpectedFit]:
         expected.append(ExpectedFit({}, X[:, 0]))
         return 0.0
 
-    rows = np.arange(1 + max(part.max() for part in parts))
+    rows = np.arange(1 + max((part.max(initial=0) for part in parts), default=0))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the curve itself will warn
         model_selection.learning_curve(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count, repeat
@@ -119,7 +120,9 @@ class Stack:
             setup.batches.shuffle(state.order, state.random_states)
         norms, values, step = objective.empty_norms(len(counts)), [], 0
         if state.rate is not self._rate_of_steps:
-            self._steps, self._rate_of_steps = self._coming_steps(factors), state.rate
+            # Steps that held the stack would be a cycle: the samples would stay until it is collected.
+            this: Stack = weakref.proxy(self)
+            self._steps, self._rate_of_steps = Stack._coming_steps(this, factors), state.rate
         steps, rate = self._steps, state.rate
         for chunk in setup.batches.gather(state.order):
             first = step

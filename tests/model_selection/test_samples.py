@@ -162,7 +162,7 @@ def test_all_else_is_left_to_scikit_learn(estimator):
 
 def test_without_routing_fit_is_given_all_but_the_groups():
     params = {"groups": Y, "sample_weight": Y}
-    assert fit_params(GridSearchCV(NETWORK, {}), params) == {"sample_weight": Y}
+    assert fit_params(GridSearchCV(NETWORK, {}), params, "groups") == {"sample_weight": Y}
     assert fit_params(GridSearchCV(NETWORK, {}), {}) == {}
 
 

@@ -38,8 +38,10 @@ from tests.model_selection.comparisons import (
     VARIANTS,
     WINE,
     Stacks,
+    assert_same_fit,
     assert_same_validation,
     both,
+    last_of,
     model_of,
     unfitted,
 )
@@ -373,6 +375,24 @@ def test_validation_curve(name, values, is_pipeline):
     )
     for theirs, ours in zip(*curves, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+# Training that is continued
+
+
+@pytest.mark.parametrize("variant", ["adam", "sgd", "ensemble", "dropout", "standardize", "float32"])
+@pytest.mark.parametrize("is_pipeline", [False, True])
+@pytest.mark.parametrize("name", ["binary", "regression"])
+def test_the_estimators_go_on_as_those_of_scikit_learn(name, is_pipeline, variant):
+    """With the state of their optimizer: Adam would begin with steps as large as its first ones."""
+    task = TASKS[name]
+    model = model_of(task, variant)
+    model = make_pipeline(StandardScaler(), model) if is_pipeline else model
+    theirs, ours = both("cross_validate", model, task.X, task.y, cv=3, **ALL)
+    for pair in zip(theirs["estimator"], ours["estimator"], strict=True):
+        for _ in range(3):
+            continued = [last_of(estimator).partial_fit(task.X, task.y) for estimator in pair]
+            assert_same_fit(*continued, rtol=1e-3 if variant == "float32" else 1e-6)
 
 
 # What falls back, what fails, what is printed
