@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 from sklearn.base import RegressorMixin
 
+from skmlp.estimators.floating_point import unraised
 from skmlp.estimators.multilayer_perceptron import BaseMultilayerPerceptron, partial_fit_if_stochastic
 from skmlp.estimators.problems import problem_of
 from skmlp.fitting.targets import NumericTargets
@@ -19,9 +20,11 @@ class BaseRegressor(RegressorMixin, BaseMultilayerPerceptron):
     """Base of the regressors; a subclass says what its loss is and how it predicts."""
 
     _y_numeric = True
+    score = unraised(RegressorMixin.score)
     _targets_type: ClassVar[type[NumericTargets]] = NumericTargets
 
     @partial_fit_if_stochastic  # type: ignore[untyped-decorator]
+    @unraised
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Make one pass over X and y, continuing where the last call ended.
 

@@ -12,6 +12,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
 from skmlp.estimators.documentation import documented
+from skmlp.estimators.floating_point import unraised
 from skmlp.estimators.multilayer_perceptron import (
     BaseMultilayerPerceptron,
     partial_fit_if_stochastic,
@@ -89,6 +90,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
     _loss_of = staticmethod(classification_loss)
 
     @partial_fit_if_stochastic  # type: ignore[untyped-decorator]
+    @unraised
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Make one pass over X and y, continuing where the last call ended.
 
@@ -148,6 +150,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         targets = self._fitted_targets(self._fitted_loss())
         return targets, scores[0] if len(scores) == 1 else targets.loss.scores_of_mean(scores)
 
+    @unraised
     def predict(self, X: Any) -> Array:
         """Predict labels.
 
@@ -164,6 +167,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         targets, scores = self._prediction(X)
         return targets.decode(scores)
 
+    @unraised
     def decision_function(self, X: Any) -> Array:
         """Return the raw scores: what the network computes before softmax or sigmoid.
 
@@ -180,6 +184,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         targets, scores = self._prediction(X)
         return scores[:, 0] if targets.kind == "binary" else scores
 
+    @unraised
     def predict_proba(self, X: Any) -> Any:
         """Predict probabilities.
 
@@ -197,6 +202,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         targets, scores = self._prediction(X)
         return targets.probabilities(scores)
 
+    @unraised
     def predict_log_proba(self, X: Any) -> Any:
         """Predict log-probabilities: finite however small the probability.
 
@@ -213,6 +219,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         targets, scores = self._prediction(X)
         return targets.probabilities(scores, log=True)
 
+    @unraised
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy; for several targets or labels, of getting all of them right.
 

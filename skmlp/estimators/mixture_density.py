@@ -10,6 +10,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 
 from skmlp.estimators.base_regressor import BaseRegressor
 from skmlp.estimators.documentation import documented
+from skmlp.estimators.floating_point import unraised
 from skmlp.fitting.choices import density_loss
 from skmlp.fitting.parameters import is_number
 from skmlp.fitting.targets import DensityTargets
@@ -106,6 +107,7 @@ class MixtureDensityRegressor(BaseRegressor):
         # The floor of the scales and the start of the means rely on targets of variance 1.
         return super()._params() | {"standardize": True}
 
+    @unraised
     def predict_dist(self, X: Any) -> GaussianMixture:
         """Predict the distribution of the targets.
 
@@ -133,6 +135,7 @@ class MixtureDensityRegressor(BaseRegressor):
         single = means.shape[-1] == 1
         return GaussianMixture(weights, *((a[..., 0] if single else a) for a in (means, scales)))
 
+    @unraised
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Predict the mean of the distribution.
 
@@ -154,6 +157,7 @@ class MixtureDensityRegressor(BaseRegressor):
         mean = distribution.mean()
         return (mean, distribution.std()) if return_std else mean
 
+    @unraised
     def predict_quantiles(self, X: Any, quantiles: Any) -> Array:
         """Predict quantiles, of each target by itself.
 
@@ -203,6 +207,7 @@ class MixtureDensityRegressor(BaseRegressor):
             raise ValueError(f"coverage={coverage!r} must lie between 0 and 1, such as 0.9.")
         return self.predict_quantiles(X, [0.5 - coverage / 2, 0.5 + coverage / 2])
 
+    @unraised
     def score_samples(self, X: Any, y: Any = None) -> Array:
         """Return the log density of each observed target, of all targets together, in the units of y.
 
@@ -229,6 +234,7 @@ class MixtureDensityRegressor(BaseRegressor):
             raise ValueError(f"y has shape {y.shape}, but the model predicts targets of shape {shape}.")
         return distribution.logpdf(y.reshape(shape))
 
+    @unraised
     def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = 0) -> Array:
         """Draw targets from the predicted distributions.
 

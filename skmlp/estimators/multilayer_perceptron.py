@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 import skmlp
 from skmlp.estimators.attributes import publish
 from skmlp.estimators.callbacks import CallbackSupportMixin, monitor_of, with_callbacks
+from skmlp.estimators.floating_point import unraised
 from skmlp.estimators.problems import default_parameters, problem_of
 from skmlp.fitting.choices import NetworkChoices, Params
 from skmlp.fitting.curves import with_own_curves
@@ -96,6 +97,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         """Return what ``y`` is; where training is continued, the same as in the last fit."""
 
     @with_callbacks  # type: ignore[untyped-decorator]
+    @unraised
     def fit(
         self,
         X: Any,

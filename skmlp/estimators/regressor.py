@@ -10,6 +10,7 @@ import numpy as np
 
 from skmlp.estimators.base_regressor import BaseRegressor
 from skmlp.estimators.documentation import documented
+from skmlp.estimators.floating_point import unraised
 from skmlp.fitting.choices import regression_loss
 from skmlp.network.losses import Loss
 
@@ -73,6 +74,7 @@ class MLPRegressor(BaseRegressor):
 
     _loss_of = staticmethod(regression_loss)
 
+    @unraised
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Predict targets.
 

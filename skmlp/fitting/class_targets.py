@@ -168,7 +168,11 @@ class ClassTargets(Targets):
         if self.kind == MULTILABEL:
             p = self.loss.inverse_link(z)
             # Labels must rank alike by p and by log p; close to 1 only log(p) rounds as p does.
-            return np.where(p > 0.5, np.log(p), self.loss.log_inverse_link(z)) if log else p
+            if not log:
+                return p
+            log_p = self.loss.log_inverse_link(z)
+            np.log(p, out=log_p, where=p > 0.5)
+            return log_p
         if len(self.classes) == 1:
             return np.full_like(z, 0.0 if log else 1.0)
         # The probability of the first class, 1 - p(z), is p(-z): exact however small it is.

@@ -12,6 +12,7 @@ from sklearn.base import clone
 
 from skmlp.estimators.attributes import publish
 from skmlp.estimators.callbacks import has_callbacks, monitor_of, with_callbacks
+from skmlp.estimators.floating_point import never_raised
 from skmlp.estimators.multilayer_perceptron import BaseMultilayerPerceptron
 from skmlp.estimators.problems import choices_of, problem_of
 from skmlp.fitting.choices import Choices
@@ -154,7 +155,7 @@ def run(requests: Sequence[FitRequest], keep_results: bool = False) -> list[FitR
     -------
     list of FitResult
     """
-    with ExitStack() as contexts:
+    with ExitStack() as contexts, never_raised():
         results: list[FitResult] = []
         stacks: dict[Hashable, list[PreparedFit]] = {}
         cut = {id(part): part.cut() for part in {id(r.part): r.part for r in requests}.values()}

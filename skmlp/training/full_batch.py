@@ -120,7 +120,7 @@ class Solver(ABC):
         self.check(len(runs[0].theta))
         ended: StopReason | None = None  # what has ended all training
         # Overflow is no surprise here: it is found, named and returned as divergence.
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        with np.errstate(all="ignore"):
             for run in runs:
                 with suppress(KeyboardInterrupt):  # INTERRUPTED is its reason until it has another
                     run.reason = ended or self.minimize(run)

@@ -55,7 +55,7 @@ class StochasticSolver:
         reasons = dict.fromkeys(range(len(state.theta)), StopReason.MAX_ITER)
         try:
             # Overflow is no surprise here: it is found, named and returned as divergence.
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            with np.errstate(all="ignore"):
                 for index in range(len(state.curves.losses[0]), self.setup.stopping.max_iter):
                     self.monitor.begin(index)
                     stops = self._epoch(index, stack)
