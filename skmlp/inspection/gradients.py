@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.base import clone
 
-from skmlp.estimators.multilayer_perceptron import BaseMultilayerPerceptron
 from skmlp.estimators.problems import problem_of
 from skmlp.fitting.choices import is_cost
 from skmlp.fitting.parameters import is_number
 from skmlp.fitting.problem import Problem
+from skmlp.inspection.plotting import check_is_ours
 from skmlp.inspection.summary import name_of
 from skmlp.inspection.tables import Table
 from skmlp.network.arrays import Array, Block, SparseBlock
@@ -145,11 +145,7 @@ def check_gradients(
     """
     if not is_number(eps, 0, low_open=True):
         raise ValueError(f"eps={eps!r} must be a positive number, such as 1e-6.")
-    if not isinstance(estimator, BaseMultilayerPerceptron):
-        raise TypeError(
-            f"estimator={estimator!r} is not one of this package's networks; of a pipeline, pass its last"
-            " step, and X as that step sees it."
-        )
+    check_is_ours(estimator)
     if is_cost(getattr(estimator, "loss", None)):
         raise ValueError(f"loss={estimator.loss!r} has no gradient that could be checked.")
     is_fitted = hasattr(estimator, "coefs_")

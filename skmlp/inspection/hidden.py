@@ -6,7 +6,7 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
-from skmlp.inspection.plotting import check_index
+from skmlp.inspection.plotting import check_index, check_is_ours
 from skmlp.network.arrays import Array
 from skmlp.network.layers import Nonlinearity
 
@@ -44,6 +44,7 @@ def hidden_activations(estimator: Any, X: Any, layer: int = -1) -> Array:
     >>> hidden_activations(classifier, X, layer=0).shape
     (150, 8)
     """
+    check_is_ours(estimator)
     check_is_fitted(estimator)
     fitted, parameters, X = estimator._ready_to_predict(X)
     network = fitted.network

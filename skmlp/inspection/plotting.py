@@ -6,6 +6,7 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
+from skmlp.estimators.multilayer_perceptron import BaseMultilayerPerceptron
 from skmlp.fitting.parameters import is_integer
 
 COLORS = (
@@ -44,6 +45,15 @@ def check_is_network(estimator: Any, attribute: str) -> None:
         raise TypeError(
             f"estimator={type(estimator).__name__} has no {attribute}: pass the network itself, such as"
             " pipeline[-1] or search.best_estimator_."
+        )
+
+
+def check_is_ours(estimator: Any) -> None:
+    """Raise an error unless the estimator is one of this package's networks."""
+    if not isinstance(estimator, BaseMultilayerPerceptron):
+        raise TypeError(
+            f"estimator={estimator!r} is not one of this package's networks; of a pipeline, pass its last"
+            " step, and X as that step sees it."
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
+from skmlp.inspection.plotting import check_is_ours
 from skmlp.inspection.tables import Table
 from skmlp.network.layers import Layer, Nonlinearity
 
@@ -79,6 +80,7 @@ def summary(estimator: Any) -> Summary:
     -------------------------------------------
     total                            67   536 B
     """
+    check_is_ours(estimator)
     check_is_fitted(estimator)
     fitted = estimator._fitted_network(estimator.n_features_in_)
     network, n_members, dtype = fitted.network, fitted.n_networks, fitted.dtype

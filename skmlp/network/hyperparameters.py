@@ -80,8 +80,11 @@ def is_used(value: PerNetwork) -> bool:
 
 
 def within(value: PerNetwork, low: float, high: float, *, open_low: bool = False) -> Any:
-    """Return whether ``low`` <= (or <) ``value`` < ``high``, for each network."""
-    return (np.greater(value, low) if open_low else np.greater_equal(value, low)) & np.less(value, high)
+    """Return whether ``low`` <= (or <) ``value`` < ``high``, for each network; False of no number."""
+    try:
+        return (np.greater(value, low) if open_low else np.greater_equal(value, low)) & np.less(value, high)
+    except TypeError:
+        return False
 
 
 def check_field(choice: Any, name: str, valid: Any, words: str) -> None:

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skmlp import MLPClassifier, MLPRegressor
-from skmlp.inspection import Summary, summary
+from skmlp.inspection import Summary, hidden_activations, summary
 from skmlp.inspection.summary import in_units
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -126,3 +129,10 @@ def test_it_is_of_what_was_fitted():
 )
 def test_memory_is_for_people_to_read(n_bytes, text):
     assert in_units(n_bytes) == text
+
+
+@pytest.mark.parametrize("tool", [summary, lambda model: hidden_activations(model, X)])
+@pytest.mark.parametrize("other", [make_pipeline(StandardScaler(), MLPClassifier()), LinearRegression()])
+def test_what_is_no_network_gets_an_error_that_says_what_to_pass(tool, other):
+    with pytest.raises(TypeError, match="is not one of this package's networks; of a pipeline"):
+        tool(other)

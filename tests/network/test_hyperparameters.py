@@ -123,7 +123,7 @@ def test_an_invalid_field_is_named_with_its_value_and_a_way_out():
     check_field(Choice(2), "rate", valid=True, words="in [0, 1)")
 
 
-@pytest.mark.parametrize("value", [0, -1, np.inf, np.nan, np.array([[1.0], [0.0]])], ids=str)
+@pytest.mark.parametrize("value", [0, -1, np.inf, np.nan, np.array([[1.0], [0.0]]), None, "1"], ids=str)
 def test_what_is_not_positive_and_finite_is_refused(value):
     with pytest.raises(ValueError, match="rate must be positive and finite"):
         check_positive(Choice(value), "rate")
