@@ -37,9 +37,13 @@ class Verdict:
     absurd: Array
 
 
-@np.errstate(over="ignore", invalid="ignore")
 def judge(problem: Problem, result: TrainingResult) -> Verdict:
     """Return what the final losses say of the networks of a fit."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _verdict(problem, result)
+
+
+def _verdict(problem: Problem, result: TrainingResult) -> Verdict:
     is_lost: Array = np.logical_not(np.isfinite(result.theta).all(axis=1))
     none: Array = np.zeros_like(is_lost)
     if problem.cost is not None:
