@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.multiclass import unique_labels
 
+from skmlp.fitting.parameters import plain
 from skmlp.fitting.targets import Targets
 from skmlp.network.arrays import Array
 from skmlp.network.codes import groups
@@ -200,7 +201,9 @@ def classes_of_one(classes: Any) -> Any:
     if not is_nested(classes):
         return classes
     if len(classes) > 1:
-        raise ValueError(f"classes={classes!r} has those of {len(classes)} columns, and y has only one.")
+        raise ValueError(
+            f"classes={plain(classes)!r} has those of {len(classes)} columns, and y has only one."
+        )
     return classes[0]
 
 
@@ -209,15 +212,15 @@ def classes_of_columns(classes: Any, y: Array) -> list[Array]:
     n_columns, dtype = y.shape[1], object if y.dtype == object else None
     if is_nested(classes) and len(classes) == n_columns:
         return [np.asarray(column, dtype=dtype) for column in classes]
-    if not is_nested(
-        classes
-    ):  # labels are 0 and 1; scikit-learn's users also pass the numbers of the columns
+    if not is_nested(classes):
+        # Labels are 0 and 1; to scikit-learn, users also pass the numbers of the columns.
         known = np.unique(np.asarray(classes))
         if is_yes_no(known) or np.array_equal(known, np.arange(n_columns)):
             return [np.arange(2)] * n_columns
     raise ValueError(
-        f"classes={classes!r} do not fit y, which has {n_columns} columns: pass a list with the classes of"
-        " each, such as [[0, 1, 2], [0, 1]]; or [0, 1] if each column is a label that is there or not."
+        f"classes={plain(classes)!r} do not fit y, which has {n_columns} columns: pass a list with the"
+        " classes of each, such as [[0, 1, 2], [0, 1]]; or [0, 1] if each column is a label that is there"
+        " or not."
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from skmlp.fitting.early_stopping import mean_losses
 from skmlp.fitting.problem import Problem
 from skmlp.network.arrays import Array
+from skmlp.network.mixture_density import MixtureDensity
 from skmlp.training.result import TrainingResult
 
 ABSURD = 1000.0
@@ -30,7 +31,7 @@ class Verdict:
     diverged : array of bool, shape (K,)
         The weights are not finite, or the loss is absurd and larger than that of the initial weights.
     absurd : array of bool, shape (K,)
-        The loss is absurd, but smaller than at the beginning.
+        The loss is absurd beside that of the best constant, but training has not made it so.
     """
 
     diverged: Array
@@ -40,34 +41,50 @@ class Verdict:
 def judge(problem: Problem, result: TrainingResult) -> Verdict:
     """Return what the final losses say of the networks of a fit."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return _verdict(problem, result)
+        is_finite: Array = np.asarray(np.isfinite(result.theta).all(axis=1))
+        if problem.cost is not None:
+            return Verdict(~is_finite, np.zeros_like(is_finite))
+        exploded, absurd = of_batch(problem, result) if problem.incremental else of_fit(problem, result)
+        return Verdict(~is_finite | exploded, absurd & ~exploded)
 
 
-def _verdict(problem: Problem, result: TrainingResult) -> Verdict:
-    is_lost: Array = np.logical_not(np.isfinite(result.theta).all(axis=1))
-    none: Array = np.zeros_like(is_lost)
-    if problem.cost is not None:
-        return Verdict(is_lost, none)
-    if problem.incremental:
-        return Verdict(is_lost | exploded(problem, result), none)
-    rows = problem.rows[:: max(1, len(problem.rows) // N_ROWS)]
-    losses = losses_at(problem, result.theta, rows)
-    absurd: Array = np.logical_not(losses <= ABSURD * loss_of_constant(problem, rows))
+def of_fit(problem: Problem, result: TrainingResult) -> tuple[Array, Array]:
+    """Return which networks have exploded, and which have an absurd loss, after a ``fit``."""
+    rows = judged_rows(problem)
+    losses, (of_mean, of_zero) = losses_at(problem, result.theta, rows), losses_of_constants(problem, rows)
+    # Of y that does not vary, the mean has no loss: a scale is still told by zero.
+    absurd = is_absurd(problem, losses, max(of_mean, 1e-6 * of_zero))
     if not absurd.any():
-        return Verdict(is_lost, none)
-    rose: Array = ~(np.isfinite(losses) & (losses <= losses_at(problem, problem.theta, rows)))
-    return Verdict(is_lost | (absurd & rose), absurd & ~rose)
+        return absurd, absurd
+    rose = ~(losses <= losses_at(problem, problem.theta, rows)) | ~np.isfinite(losses)
+    return rose & is_absurd(problem, losses, max(of_mean, of_zero)), absurd
 
 
-def exploded(problem: Problem, result: TrainingResult) -> Array:
-    """Return which networks have a loss in this ``partial_fit`` that is absurd, and was not before."""
+def of_batch(problem: Problem, result: TrainingResult) -> tuple[Array, Array]:
+    """Return the same after a ``partial_fit``: the loss of its batches is absurd, and was not before."""
     curves = [] if problem.earlier is None else problem.earlier.curves
     best = np.array([of.get("best_loss_") or np.nan for of in curves] or [np.nan])
     losses = np.array(result.losses)
-    rose = losses > ABSURD * np.abs(best)
-    if rose.any():
-        rose &= losses > ABSURD * loss_of_constant(problem, problem.rows)
-    return np.asarray(rose)
+    exploded: Array = losses > ABSURD * np.abs(best)
+    if exploded.any():
+        exploded &= is_absurd(problem, losses, max(losses_of_constants(problem, judged_rows(problem))))
+    return exploded, np.zeros_like(exploded)
+
+
+def is_absurd(problem: Problem, losses: Array, of_constant: float) -> Array:
+    """Return which losses are `ABSURD` times that of a constant; of densities, y is as much less likely."""
+    if isinstance(problem.targets.loss, MixtureDensity):
+        return np.asarray(~(losses <= of_constant + np.log(ABSURD)))
+    limit = ABSURD * (abs(of_constant) or np.inf)  # a loss of zero tells no scale
+    return np.asarray(~(losses <= limit))
+
+
+def judged_rows(problem: Problem) -> Array:
+    """Return about `N_ROWS` training samples, none without weight."""
+    rows, weights = problem.rows, problem.data.sample_weight
+    if weights is not None:
+        rows = rows[weights[rows] > 0]
+    return rows[:: max(1, len(rows) // N_ROWS)]
 
 
 def losses_at(problem: Problem, theta: Array, rows: Array) -> Array:
@@ -77,16 +94,15 @@ def losses_at(problem: Problem, theta: Array, rows: Array) -> Array:
     return mean_losses(problem.targets, z, data)
 
 
-def loss_of_constant(problem: Problem, rows: Array) -> float:
-    """Return the mean loss of a constant prediction: infinite where no scale can be told.
+def losses_of_constants(problem: Problem, rows: Array) -> tuple[float, float]:
+    """Return the mean losses of predicting the mean of y, and of raw scores of zero.
 
-    With the identity as its link, it is the mean of y, and at least a millionth of the loss of zero,
-    for y that does not vary. With others, it is the one of raw scores of zero.
+    With another link than the identity, both are that of zero.
     """
     data, targets = problem.data.rows(rows), problem.targets
     z = np.zeros((1, len(rows), problem.network.widths[-1]), dtype=data.X.dtype)
-    of_constant = float(abs(mean_losses(targets, z, data)[0]))
+    of_zero = of_mean = float(mean_losses(targets, z, data)[0])
     if targets.loss.link == "identity" and z.shape[-1] == targets.n_outputs:
         z[...] = np.average(targets.expanded(data.y, z.dtype), axis=0, weights=data.sample_weight)
-        of_constant = max(float(mean_losses(targets, z, data)[0]), 1e-6 * of_constant)
-    return of_constant or np.inf
+        of_mean = float(mean_losses(targets, z, data)[0])
+    return of_mean, of_zero

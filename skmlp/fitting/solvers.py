@@ -30,11 +30,12 @@ def train(problem: Problem, monitor: Monitor) -> TrainingResult:
     if isinstance(choices.solver, Optimizer):
         (result,) = train_stack([problem], monitor)
         return result
+    samples = data.X, problem.y, data.sample_weight  # class indicators are made once
     runs = [
         Run(
             objective=problem.objective.keep(network),
             theta=problem.theta[k].copy(),
-            samples=(data.X, problem.y, data.sample_weight),
+            samples=samples,
             network=k,
             random_state=problem.random_states[k],
             max_iter=choices.max_iter,

@@ -88,7 +88,7 @@ def test_a_class_may_be_missing_in_a_call():
 
 
 @pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
-@pytest.mark.parametrize("weights", ["balanced", "uniform", "none", "words", {}, object, 1j], ids=repr)
+@pytest.mark.parametrize("weights", ["balanced", "uniform", "none", "words", {}, 1j], ids=str)
 def test_sample_weights_that_are_no_numbers(cls, weights):
     if weights == "words":
         weights = ["a"] * len(BINARY.X)

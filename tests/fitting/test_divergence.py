@@ -23,7 +23,10 @@ DIVERGING = {
     "best weights too": (MLPRegressor(**SGD, early_stopping=True, max_iter=5), X * 1e8, Y, None),
     "weight decay": (MLPRegressor(**SGD, max_iter=50, weight_decay=3000), X, Y, None),
     "small weights of samples": (MLPClassifier(**SGD, max_iter=50), X, Y > 0, TINY),
-    "a density": (MixtureDensityRegressor(**SGD, max_iter=5, learning_rate_init=1e6), X, Y, None),
+    "a density": (
+        MixtureDensityRegressor(**SGD, max_iter=5, learning_rate_init=1e6, early_stopping=False),
+        *(X, Y, None),
+    ),
     "an ensemble": (MLPRegressor(**SGD, n_members=2, max_iter=2), X * 1e8, Y, None),
     "log link": (MLPRegressor(**SGD, loss="poisson", learning_rate_init=0.1), X * 100, abs(Y), None),
 }
@@ -68,11 +71,29 @@ def test_ordinary_fits_are_not_judged_wrongly(y):
     MLPRegressor((20,), random_state=0, learning_rate_init=0.02).fit(X, y)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("learning_rate", ["constant", "one_cycle"])
+def test_a_loss_that_rises_from_little_is_no_divergence(learning_rate):
+    """Of a single sample, the best constant prediction has no loss at all."""
+    options = {"learning_rate": learning_rate, "max_iter": 5, "random_state": 0}
+    MLPRegressor(solver="rmsprop", learning_rate_init=0.1, **options).fit(X[:1], [1.0])
+
+
+def test_samples_without_weight_are_not_judged():
+    weights = np.zeros(200)
+    weights[1] = 1
+    with pytest.raises(ValueError, match="diverged"):
+        MLPRegressor(**SGD, max_iter=2).fit(X * 1e8, Y, weights)
+
+
 def test_the_advice_is_what_there_is_to_change():
     diverging = {**SGD, "max_iter": 5, "learning_rate_init": 1e6}
     with pytest.raises(ValueError, match=r"standardize=True.*lower learning_rate_init=1000000.0"):
         MLPRegressor(**diverging).fit(X, Y)
-    for model in (MLPRegressor(**diverging, standardize=True), MixtureDensityRegressor(**diverging)):
+    for model in (
+        MLPRegressor(**diverging, standardize=True),
+        MixtureDensityRegressor(**diverging, early_stopping=False),
+    ):
         with pytest.raises(ValueError, match="diverged") as error:
             model.fit(X, Y)
         assert "standardize" not in str(error.value)
