@@ -157,7 +157,7 @@ def prepare(
     # part, is then the same as in the first fit.
     if earlier is None or not incremental:
         theta = network.initial_parameters(random_states, given.X.dtype)
-    rows = np.arange(given.X.shape[0])
+    rows = np.arange(len(given.y))
     if held_out is None and choices.holds_out and not incremental:
         strata = targets.strata(given.y, n_held_out(choices.validation_fraction, len(rows)))
         rows, others = hold_out(given, choices.validation_fraction, random_state, strata)

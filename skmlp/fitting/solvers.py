@@ -77,7 +77,15 @@ def train_stack(
         state.order += start
     solver = StochasticSolver(
         Objective.stack([problem.objective for problem in problems]),
-        Batches(samples.X, samples.y, samples.weights, n_rows, batch_size, problems[0].network.widths[-1]),
+        Batches(
+            samples.X,
+            samples.y,
+            samples.weights,
+            n_rows,
+            batch_size,
+            problems[0].network.widths[-1],
+            samples.rows,
+        ),
         optimizer=stacked(optimizers),
         schedule=choices.schedule,
         learning_rate=per_network(problems, lambda choices: choices.learning_rate_init),

@@ -84,6 +84,8 @@ class Batches:
     batch_size : int
     n_scores : int, default=n_outputs
         Raw scores per row.
+    rows : array of shape (n_samples,), default=None
+        Which row of X each sample is; None: X has as many rows as there are samples, in their order.
     """
 
     def __init__(
@@ -94,8 +96,9 @@ class Batches:
         n_rows: Array,
         batch_size: int,
         n_scores: int | None = None,
+        rows: Array | None = None,
     ) -> None:
-        self.X, self.y, self.sample_weight = X, y, sample_weight
+        self.X, self.y, self.sample_weight, self.rows = X, y, sample_weight, rows
         self.batch_size = batch_size
         self.n_scores = n_scores or y.shape[1]
         self.n_rows = n_rows
@@ -114,8 +117,8 @@ class Batches:
 
     def keep(self, networks: Array) -> Batches:
         """Return the batches of some of the networks, given as a boolean mask over K."""
-        n_rows = self.n_rows[networks]
-        return Batches(self.X, self.y, self.sample_weight, n_rows, self.batch_size, self.n_scores)
+        n_rows, shared = self.n_rows[networks], (self.batch_size, self.n_scores, self.rows)
+        return Batches(self.X, self.y, self.sample_weight, n_rows, *shared)
 
     def shuffle(self, order: Array, random_states: Sequence[np.random.RandomState]) -> None:
         """Shuffle the ``order`` (K, n) of each network's rows in place, each by its own random stream."""
@@ -160,6 +163,8 @@ class Batches:
             np.multiply(weights, is_row, out=chunk.weights)
             for batch in chunk.batches:
                 batch.total[...] = block_weight(batch.y, batch.weights)
+        if self.rows is not None:
+            index = self.rows[index]
         if self._sparse:
             x = SparseBlock([self.X[i] for i in index])
             return replace(chunk, batches=[chunk.batches[0]._replace(x=x)])
