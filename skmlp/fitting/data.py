@@ -25,17 +25,21 @@ class Data:
     sample_weight : array of shape (n_samples,), or None
     labels : array or CSR matrix of shape (n_samples,) or (n_samples, n_targets)
         The targets as the user gave them.
+    index : array of shape (n_samples,), default=None
+        Which row of X each sample is, where X has other rows too; None: X has these alone, in their order.
     """
 
     X: Any
     y: Array
     sample_weight: Array | None
     labels: Any
+    index: Array | None = None
 
     def rows(self, rows: Array) -> Data:
         """Return some of the samples, copied."""
         weights = None if self.sample_weight is None else self.sample_weight[rows]
-        return Data(self.X[rows], self.y[rows], weights, self.labels[rows])
+        X = self.X[rows if self.index is None else self.index[rows]]
+        return Data(X, self.y[rows], weights, self.labels[rows])
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def hold_out(
 
     Only indices are split: X is not copied.
     """
-    n_samples = data.X.shape[0]
+    n_samples = len(data.y)
     strata = targets.strata(data.y, n_held_out(fraction, n_samples))
     split = f"validation_fraction={fraction!r} of n_samples={n_samples}"
     way_out = "Change validation_fraction, get more data, or set early_stopping=False."

@@ -168,7 +168,7 @@ def prepare(
     # part, is then the same as in the first fit.
     if earlier is None or not incremental:
         theta = network.initial_parameters(random_states, given.X.dtype)
-    rows = np.arange(given.X.shape[0])
+    rows = np.arange(len(given.y))
     if held_out is None and choices.holds_out and not incremental:
         rows, others = hold_out(given, choices.validation_fraction, random_state, targets)
         held_out = given.rows(others)

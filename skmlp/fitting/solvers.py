@@ -86,11 +86,14 @@ def train_stack(
     setup = Setup(
         Objective.stack([problem.objective for problem in problems]),
         Batches(
-            *samples[:3],
+            samples.X,
+            samples.y,
+            samples.weights,
             batch_size,
             problems[0].network.widths[-1],
             n_rows,
             problems[0].targets.group_sizes,
+            samples.rows,
         ),
         optimizer=stacked(optimizers),
         learning_rate=per_network(problems, lambda choices: choices.learning_rate_init),

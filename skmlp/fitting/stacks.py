@@ -18,6 +18,9 @@ from skmlp.network.arrays import Array
 from skmlp.network.hyperparameters import stack_key as key_of_choices
 from skmlp.training.stochastic import Validate
 
+VALIDATED_BYTES = 2**16
+"""Rows that fill more are validated one network after the other: several together would be copied."""
+
 
 def stack_key(problem: Problem) -> Hashable:
     """Return what fits must have in common so that their networks can be trained as one stack."""
@@ -33,6 +36,7 @@ def stack_key(problem: Problem) -> Hashable:
         # Networks with chance in their layers draw for each row: padding would change what they draw.
         n_rows if problem.streams else None,
         isinstance(problem.data.X, np.ndarray),
+        None if problem.data.index is None else id(problem.data.X),
         problem.validate is None,
     )
 
@@ -58,12 +62,15 @@ class PooledSamples(NamedTuple):
     weights : array of shape (n,), or None
     starts : list of int
         Where the samples of each fit begin.
+    rows : array of shape (n,), or None
+        Which row of X each sample is, where all are rows of the same X; None: X is as long as y.
     """
 
     X: Any
     y: Array
     weights: Array | None
     starts: list[int]
+    rows: Array | None
 
     @classmethod
     def of(cls, problems: Sequence[Problem]) -> PooledSamples:
@@ -75,13 +82,15 @@ class PooledSamples(NamedTuple):
             if same not in start_of:
                 start_of[same] = n
                 parts.append(data)
-                n += data.X.shape[0]
+                n += len(data.y)
             starts.append(start_of[same])
         if len(parts) == 1:
-            return cls(parts[0].X, parts[0].y, parts[0].sample_weight, starts)
-        dense = isinstance(parts[0].X, np.ndarray)
-        Xs = [part.X for part in parts]
-        X = np.concatenate(Xs) if dense else sparse.vstack(Xs, format="csr")
+            return cls(parts[0].X, parts[0].y, parts[0].sample_weight, starts, parts[0].index)
+        X, indices = parts[0].X, [part.index for part in parts if part.index is not None]
+        rows = np.concatenate(indices) if indices else None
+        if rows is None:
+            Xs = [part.X for part in parts]
+            X = np.concatenate(Xs) if isinstance(X, np.ndarray) else sparse.vstack(Xs, format="csr")
         y, weights = np.concatenate([part.y for part in parts]), None
         if any(part.sample_weight is not None for part in parts):
             of_parts = [
@@ -89,13 +98,14 @@ class PooledSamples(NamedTuple):
                 for part in parts
             ]
             weights = np.concatenate(of_parts)
-        return cls(X, y, weights, starts)
+        return cls(X, y, weights, starts, rows)
 
 
 def validation_of(problems: Sequence[Problem]) -> Validate | None:
     """Return what scores the networks of the stack, each on the validation data of its fit.
 
-    Networks with equally many rows are computed at once: one by one they would take as long as training.
+    Networks with equally many rows are computed at once if these are few: one by one they would take as
+    long as training.
     """
     parts = [problem.validate for problem in problems if problem.validate is not None]
     if not parts or len(problems) == 1:
@@ -103,12 +113,13 @@ def validation_of(problems: Sequence[Problem]) -> Validate | None:
     fit_of = np.repeat(np.arange(len(problems)), [len(problem.theta) for problem in problems])
     alike: dict[Hashable, list[int]] = {}
     for i, part in enumerate(parts):
-        # Sparse rows are a separate group.
-        alike.setdefault(part.data.X.shape if isinstance(part.data.X, np.ndarray) else i, []).append(i)
+        X = part.data.X
+        is_small = isinstance(X, np.ndarray) and X.nbytes <= VALIDATED_BYTES
+        alike.setdefault(X.shape if is_small else i, []).append(i)  # sparse rows are a separate group
     groups = []
     for members in alike.values():
         rows = [parts[i].data.X for i in members]
-        groups.append((members, np.stack(rows) if isinstance(rows[0], np.ndarray) else rows[0]))
+        groups.append((members, np.stack(rows) if len(members) > 1 else rows[0]))
 
     def validate(theta: Array, networks: Array) -> tuple[Array, Array]:
         scores, losses, of_fit = np.empty(len(theta)), np.empty(len(theta)), fit_of[networks]
@@ -116,7 +127,7 @@ def validation_of(problems: Sequence[Problem]) -> Validate | None:
             here = np.flatnonzero(np.isin(of_fit, members))
             if not len(here):
                 continue
-            own_X = X[np.searchsorted(members, of_fit[here])] if isinstance(X, np.ndarray) else X
+            own_X = X[np.searchsorted(members, of_fit[here])] if len(members) > 1 else X
             network, own_theta = parts[0].network, theta[here]
             z = network.output(network.layout.view(own_theta).layers, own_X)
             for i in np.unique(of_fit[here]):

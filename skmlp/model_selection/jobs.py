@@ -8,13 +8,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone
 
 from skmlp.estimators.attributes import publish
 from skmlp.estimators.callbacks import has_callbacks, monitor_of, with_callbacks
 from skmlp.estimators.floating_point import never_raised
 from skmlp.estimators.multilayer_perceptron import BaseMultilayerPerceptron
-from skmlp.estimators.problems import choices_of, problem_of
+from skmlp.estimators.problems import choices_of, problem_of, read
 from skmlp.fitting.choices import Choices
 from skmlp.fitting.data import Data, Reading
 from skmlp.fitting.monitors import FitMonitor, StackMonitor
@@ -23,7 +24,7 @@ from skmlp.fitting.problem import Problem
 from skmlp.fitting.reports import report
 from skmlp.fitting.solvers import train, train_stack
 from skmlp.fitting.stacks import networks_of, stack_key
-from skmlp.model_selection.samples import TrainingPart, digest, last_network, same_values
+from skmlp.model_selection.samples import TrainingPart, digest, last_network, same_values, takes_rows
 from skmlp.training.result import Monitor, TrainingResult
 from skmlp.training.state import State
 from skmlp.training.stopping import StopReason
@@ -156,63 +157,91 @@ def run(requests: Sequence[FitRequest], keep_results: bool = False) -> list[FitR
     list of FitResult
     """
     with ExitStack() as contexts, never_raised():
-        results: list[FitResult] = []
+        results = {request.index: FitResult(request.index) for request in requests}
         stacks: dict[Hashable, list[PreparedFit]] = {}
-        cut = {id(part): part.cut() for part in {id(r.part): r.part for r in requests}.values()}
-        preparation = Preparation()
+        by_part: dict[int, list[FitRequest]] = {}
         for request in requests:
-            part, result = cut[id(request.part)], FitResult(request.index)
-            results.append(result)
-            started, estimator = time.perf_counter(), clone(request.estimator)
-            enter(request, estimator, part, contexts)
-            try:
-                if last_network(estimator) is estimator and KNOWN.issuperset(part.params):
-                    fit = PreparedFit(
-                        request, estimator, preparation.problem_of(request, estimator, part), result
-                    )
-                    stacks.setdefault(key_of(fit), []).append(fit)
-                else:
-                    result.estimator = estimator.fit(part.X, part.y, **part.params)
-            except Exception as error:
-                result.error = error
-            result.seconds += time.perf_counter() - started
+            by_part.setdefault(id(request.part), []).append(request)
+        for some in by_part.values():
+            for fit in prepared(some, results, contexts):
+                stacks.setdefault(key_of(fit), []).append(fit)
         for fits in stacks.values():
-            if any(result.interrupted for result in results):
+            if any(result.interrupted for result in results.values()):
                 for fit in fits:
                     fit.result.interrupt()
             else:
                 train_fits(fits, keep_results)
-        return results
+        return list(results.values())
+
+
+def prepared(
+    requests: Sequence[FitRequest], results: dict[int, FitResult], contexts: ExitStack
+) -> list[PreparedFit]:
+    """Prepare the networks of one training part, and fit all other estimators to it.
+
+    What becomes of them is written into ``results``.
+    """
+    fits, preparation = [], Preparation(requests[0].part)
+    for request in requests:
+        part, result = preparation.cut, results[request.index]
+        started, estimator = time.perf_counter(), clone(request.estimator)
+        enter(request, estimator, part, contexts)
+        try:
+            if last_network(estimator) is estimator and KNOWN.issuperset(part.params):
+                problem = preparation.problem_of(request, estimator)
+                fits.append(PreparedFit(request, estimator, problem, result))
+            else:
+                result.estimator = estimator.fit(part.X, part.y, **part.params)
+        except Exception as error:
+            result.error = error
+        result.seconds += time.perf_counter() - started
+    return fits
 
 
 class Preparation:
-    """Prepares fits; what several of them make of the same training part is made once."""
+    """Prepares fits to a training part; what several of them make of it is made once."""
 
-    def __init__(self) -> None:
+    def __init__(self, part: TrainingPart) -> None:
+        self.part, self.cut = part, part.cut()
         self._readings: dict[Hashable, Reading] = {}
         self._shared: dict[Hashable, list[Data]] = {}
+        self._held_out: dict[Hashable, Data] = {}
 
-    def problem_of(
-        self, request: FitRequest, network: BaseMultilayerPerceptron, part: TrainingPart
-    ) -> Problem:
-        """Return the problem of a network on a training part."""
-        params = {"sample_weight": None} | part.params
+    def problem_of(self, request: FitRequest, network: BaseMultilayerPerceptron) -> Problem:
+        """Return the problem of a network."""
+        params = {"sample_weight": None} | self.cut.params
         validation = tuple(params.pop(name, None) for name in VALIDATION)
         # The clone has a random stream of its own, as in scikit-learn.
         choices = replace(request.choices or choices_of(network), random_state=network.random_state)
         read_alike = digest((choices.dtype, choices.class_weight, choices.loss), otherwise=object())
-        same = id(part), type(network), read_alike
+        same = type(network), takes_rows(choices, self.part), has_callbacks(network), read_alike
+        if same not in self._readings:
+            self._readings[same] = self._read(network, choices, **params)
         problem = problem_of(
             network,
-            part.X,
-            part.y,
+            self.cut.X,
+            self.cut.y,
             **params,
             validation=validation,
             choices=choices,
-            reading=self._readings.get(same),
+            reading=self._readings[same],
         )
-        self._readings[same] = problem.reading
-        return replace(problem, data=shared_data(problem.data, self._shared.setdefault(same, [])))
+        problem = replace(problem, data=shared_data(problem.data, self._shared.setdefault(same, [])))
+        validate = problem.validate
+        if validate is None or choices.standardize:  # each fit scales by its own rows
+            return problem
+        same_rows = same, digest(problem.rows, otherwise=object())
+        held_out = self._held_out.setdefault(same_rows, validate.data)
+        return replace(problem, held_out=held_out, validate=replace(validate, data=held_out))
+
+    def _read(self, network: BaseMultilayerPerceptron, choices: Choices, sample_weight: Any) -> Reading:
+        """Check and encode the part; if need be no copy of X is kept: its rows are told instead."""
+        X, y = self.cut.X, self.cut.y
+        reading = read(network, choices, X, y, sample_weight, classes=None, continuing=False)
+        if has_callbacks(network) or not takes_rows(choices, self.part):
+            return reading
+        index = np.arange(len(self.part.X))[self.part.rows]
+        return replace(reading, data=replace(reading.data, X=self.part.X, index=index))
 
 
 def shared_data(data: Data, shared: list[Data]) -> Data:

@@ -10,7 +10,7 @@ import numpy as np
 
 from skmlp.fitting.choices import Choices
 from skmlp.model_selection.jobs import FitRequest
-from skmlp.model_selection.samples import TrainingPart, last_network, length
+from skmlp.model_selection.samples import TrainingPart, last_network, length, takes_rows
 from skmlp.network.hyperparameters import stack_key as key_of_choices
 from skmlp.network.losses import ProbabilisticLoss
 from skmlp.network.network import Network
@@ -19,14 +19,14 @@ from skmlp.training.optimizers import Optimizer
 CACHE_BYTES = 6 * 2**20
 """What the networks of a stack and their activations may fill: more falls out of the cache."""
 
-DATA_BYTES = 64 * 2**20
-"""What the samples of a stack may fill: networks share them where they can, one training part at least."""
+DATA_BYTES = 2**23
+"""What copies of the samples of a stack may fill: one training part at least. Rows of X are not copied."""
 
 WEIGHTS_BYTES = 2**30
 """What the weights of fits may fill that wait to be scored."""
 
-PREPROCESSED_BYTES = 2**30
-"""What preprocessed training parts may fill at a time."""
+PREPROCESSED_BYTES = 2**25
+"""What preprocessed training parts may fill at a time: one for each worker at least."""
 
 
 def rounds_of(tasks: Sequence[FitRequest]) -> list[list[FitRequest]]:
@@ -99,7 +99,7 @@ def most_per_stack(task: FitRequest) -> tuple[int, int]:
     if choices is None or not choices.is_stochastic:
         return 1, 1
     most = max(1, CACHE_BYTES // bytes_of(choices, task.part))
-    most_parts = max(1, DATA_BYTES // task.part.n_bytes)
+    most_parts = most if takes_rows(choices, task.part) else max(1, DATA_BYTES // task.part.n_bytes)
     if choices.standardize and choices.early_stopping:
         most = min(most, most_parts)  # scaled on its own rows, each fit has a separate part
     return int(most), int(most_parts)

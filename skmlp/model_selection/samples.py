@@ -14,6 +14,7 @@ from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.metadata_routing import process_routing
 
 from skmlp.estimators.multilayer_perceptron import BaseMultilayerPerceptron
+from skmlp.fitting.choices import Choices
 from skmlp.network.arrays import Array
 
 
@@ -54,6 +55,19 @@ class TrainingPart:
         n_values = getattr(self.X, "nnz", int(np.prod(shape)))
         share = 1.0 if self.rows is None else len(self.rows) / max(1, shape[0])
         return max(1, int(8 * n_values * share))
+
+
+def takes_rows(choices: Choices, part: TrainingPart) -> bool:
+    """Return whether a network can be given rows of X as it is: a training part then needs no copy."""
+    X = part.X
+    return (
+        part.rows is not None
+        and choices.is_stochastic
+        and not choices.standardize
+        and type(X) in (np.ndarray, np.memmap)
+        and X.flags.c_contiguous
+        and X.dtype in ([np.float64, np.float32] if choices.dtype == "auto" else [np.dtype(choices.dtype)])
+    )
 
 
 def length(values: Any) -> Any:

@@ -87,6 +87,8 @@ class Batches:
         How many samples each network is trained on.
     group_sizes : tuple of int, default=()
         As in `skmlp.network.codes.expand`, which makes the n_outputs columns of a batch from ``y``.
+    rows : array of shape (n_samples,), default=None
+        Which row of X each sample is; None: X has as many rows as there are samples, in their order.
     """
 
     X: Any
@@ -96,6 +98,7 @@ class Batches:
     n_scores: int
     n_rows: Array = per_network()
     group_sizes: tuple[int, ...] = ()
+    rows: Array | None = None
 
     def __post_init__(self) -> None:
         n_rows, batch_size = self.n_rows, self.batch_size
@@ -157,6 +160,8 @@ class Batches:
             np.multiply(weights, is_row, out=chunk.weights)
             for batch in chunk.batches:
                 batch.total[...] = block_weight(batch.y, batch.weights)
+        if self.rows is not None:
+            index = self.rows[index]
         if self._sparse:
             x = SparseBlock([self.X[i] for i in index])
             return replace(chunk, batches=[chunk.batches[0]._replace(x=x)])

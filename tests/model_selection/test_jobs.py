@@ -13,7 +13,14 @@ from sklearn.preprocessing import StandardScaler
 from skmlp import MLPClassifier
 from skmlp.fitting.data import Data
 from skmlp.model_selection import jobs
-from skmlp.model_selection.jobs import FitRequest, FitResult, NotTrainedError, run, shared_data
+from skmlp.model_selection.jobs import (
+    FitRequest,
+    FitResult,
+    NotTrainedError,
+    Preparation,
+    run,
+    shared_data,
+)
 from skmlp.model_selection.prefit import choices_if_valid
 from skmlp.model_selection.samples import TrainingPart
 from skmlp.network.activations import Tanh
@@ -75,12 +82,32 @@ def stacks(monkeypatch):
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_matrix], ids=["dense", "sparse"])
 def test_fits_of_one_kind_are_one_stack_and_each_is_as_alone(options, make, stacks):
     found = models({"alpha": 1.0}, {"learning_rate_init": 0.1}, {}, **options)
-    parts = [samples(rows, make(WINE.X * (WINE.X > 0)), sample_weight=WINE.weights) for rows in PARTS]
+    X = make(WINE.X * (WINE.X > 0))
+    parts = [samples(rows, X, sample_weight=WINE.weights) for rows in PARTS]
     outcomes = run(tasks_of(found, parts))
     assert stacks == [3]
     for outcome, model, part in zip(outcomes, found, parts, strict=True):
         assert outcome.error is None
         assert_same_fit(outcome.estimator, alone(model, part))
+
+
+def test_rows_that_are_validated_one_network_after_the_other(stacks, monkeypatch):
+    """Together they would be copied, which takes long where they are many."""
+    monkeypatch.setattr("skmlp.fitting.stacks.VALIDATED_BYTES", 0)
+    found = models({"alpha": 1.0}, {"n_iter_no_change": 10}, {}, early_stopping=True, n_members=2)
+    for outcome, model in zip(run(tasks_of(found)), found, strict=True):
+        assert_same_fit(outcome.estimator, alone(model, samples()))
+    assert stacks == [3]
+
+
+def test_fits_that_hold_out_the_same_rows_share_them():
+    found = [WINE.model(**SMALL, early_stopping=True, random_state=seed) for seed in (0, 1, 0)]
+    preparation = Preparation(samples(PARTS[0]))
+    problems = [preparation.problem_of(task, task.estimator) for task in tasks_of(found)]
+    first, other, again = (problem.held_out.X for problem in problems)
+    assert again is first
+    assert other is not first
+    assert all(problem.data.X is WINE.X for problem in problems)
 
 
 def test_outcomes_come_in_the_order_of_the_tasks_whatever_the_stacks(stacks):

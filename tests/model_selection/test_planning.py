@@ -216,8 +216,8 @@ def test_members_and_dtype_count(solver):
 
 
 @pytest.mark.parametrize("own", [False, True])
-def test_samples_fill_the_optimizer_state(own, monkeypatch):
-    model = WINE.model(**SMALL, standardize=own, early_stopping=own)
+def test_samples_fill_the_memory_if_they_are_copied(own, monkeypatch):
+    model = WINE.model(**SMALL, standardize=True, early_stopping=own)
     (task,) = tasks_of([model], n_parts=1)
     n_rows = len(task.part.rows)
     monkeypatch.setattr(planning, "DATA_BYTES", 5 * n_rows * 13 * 8)
@@ -227,6 +227,13 @@ def test_samples_fill_the_optimizer_state(own, monkeypatch):
     assert (most == 5) is own
     monkeypatch.setattr(planning, "DATA_BYTES", 1)
     assert most_per_stack(task)[1] == 1
+
+
+def test_rows_of_one_array_fill_nothing(monkeypatch):
+    monkeypatch.setattr(planning, "DATA_BYTES", 1)
+    (task,) = tasks_of([WINE.model(**SMALL)], n_parts=1)
+    most, most_parts = most_per_stack(task)
+    assert most_parts == most > 1
 
 
 def test_what_will_fail_or_needs_no_stack_is_one():

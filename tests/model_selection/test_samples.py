@@ -11,7 +11,15 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skmlp import MixtureDensityRegressor, MLPClassifier, MLPRegressor
-from skmlp.model_selection.samples import TrainingPart, fit_params, last_network, length, same_values
+from skmlp.estimators.problems import choices_of
+from skmlp.model_selection.samples import (
+    TrainingPart,
+    fit_params,
+    last_network,
+    length,
+    same_values,
+    takes_rows,
+)
 
 X, Y = np.arange(21.0).reshape(7, 3), np.arange(7)
 ROWS = np.array([5, 0, 2])
@@ -70,6 +78,28 @@ def test_the_size_of_a_training_part():
     assert TrainingPart(X, Y, {}).n_bytes == 7 * 3 * 8
     assert TrainingPart(X, Y, {}, ROWS).n_bytes == 3 * 3 * 8
     assert TrainingPart(sparse.csr_matrix(np.eye(8)), None, {}, np.arange(4)).n_bytes == 4 * 8
+
+
+TAKEN = {
+    "float64": (X, {}, True),
+    "float32": (X.astype("float32"), {}, True),
+    "as it is asked for": (X, {"dtype": "float64"}, True),
+    "another dtype": (X, {"dtype": "float32"}, False),
+    "integers": (X.astype(int), {}, False),
+    "a list": (X.tolist(), {}, False),
+    "columns": (np.asfortranarray(X), {}, False),
+    "sparse": (sparse.csr_matrix(X), {}, False),
+    "a view of some columns": (X[:, :2], {}, False),
+    "scaled": (X, {"standardize": True}, False),
+    "all at once": (X, {"solver": "lbfgs"}, False),
+}
+
+
+@pytest.mark.parametrize(("samples", "options", "expected"), TAKEN.values(), ids=TAKEN)
+def test_rows_are_taken_from_X_where_a_network_sees_them_as_they_are(samples, options, expected):
+    choices = choices_of(MLPClassifier(**options))
+    assert takes_rows(choices, TrainingPart(samples, Y, {}, ROWS)) is expected
+    assert not takes_rows(choices, TrainingPart(samples, Y, {}))
 
 
 def test_there_may_be_no_targets():

@@ -523,11 +523,12 @@ def test_a_fitted_search_does_what_its_best_estimator_does(is_pipeline):
 def test_a_fitted_search_can_be_pickled_and_cloned(is_pipeline):
     model, grid = (pipeline(), STEP_ALPHAS) if is_pipeline else (model_of(WINE), ALPHAS)
     search = GridSearchCV(model, grid, cv=3).fit(WINE.X, WINE.y)
-    again = pickle.loads(pickle.dumps(search))
-    assert_same_search(search, again)
-    np.testing.assert_array_equal(again.predict(WINE.X), search.predict(WINE.X))
     assert not hasattr(clone(search), "cv_results_")
     assert_same_search(clone(search).fit(WINE.X, WINE.y), search)
+    again = pickle.loads(pickle.dumps(search))
+    del last_of(search.best_estimator_)._optimizer_state  # which a pickle leaves out
+    assert_same_search(search, again)
+    np.testing.assert_array_equal(again.predict(WINE.X), search.predict(WINE.X))
 
 
 @pytest.mark.parametrize("is_pipeline", [False, True])
