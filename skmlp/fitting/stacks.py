@@ -18,7 +18,7 @@ from skmlp.network.arrays import Array
 from skmlp.network.hyperparameters import stack_key as key_of_choices
 from skmlp.training.stochastic import Validate
 
-VALIDATED_BYTES = 2**16
+VALIDATED_BYTES = 2**17
 """Rows that fill more are validated one network after the other: several together would be copied."""
 
 
