@@ -135,8 +135,9 @@ class PreparedFit:
         try:
             report(self.problem, trained, time_is_up=monitor.time_is_up)
             attributes = fitted_attributes(self.problem, trained)
-            if not (self.request.for_user or self.problem.choices.warm_start):
-                attributes.pop("_optimizer_state", None)
+            is_kept = self.request.for_user or self.problem.choices.warm_start
+            if trained.state is not None and not is_kept:
+                attributes["_optimizer_state"] = None
             publish(self.estimator, attributes)
             self.result.estimator = self.estimator
         except Exception as error:

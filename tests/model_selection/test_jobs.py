@@ -290,7 +290,7 @@ def test_a_verbose_fit_in_a_stack_prints_what_it_prints_alone(which, options, st
 
 def test_only_a_warm_start_keeps_its_optimizer_state():
     cold, warm = run(tasks_of(models({}, {"warm_start": True})))
-    assert not hasattr(cold.estimator, "_optimizer_state")
+    assert cold.estimator._optimizer_state is None
     assert_same_fit(
         warm.estimator.fit(WINE.X, WINE.y),
         alone(models({}, {"warm_start": True})[1], samples()).fit(WINE.X, WINE.y),
