@@ -277,19 +277,7 @@ class Softplus(Activation):
 
 
 ACTIVATIONS: dict[str, Activation] = {
-    activation.name: activation
-    for activation in (
-        Identity(),
-        Logistic(),
-        Tanh(),
-        ReLU(),
-        LeakyReLU(),
-        ELU(),
-        SELU(),
-        GELU(),
-        SiLU(),
-        Mish(),
-        Softplus(),
-    )
+    activation.name: activation()
+    for activation in (Identity, Logistic, Tanh, ReLU, LeakyReLU, ELU, SELU, GELU, SiLU, Mish, Softplus)
 }
 """Every activation by its name."""

@@ -14,14 +14,7 @@ from typing import ClassVar, cast
 import numpy as np
 
 from skmlp.network.activations import Activation, Identity
-from skmlp.network.arrays import (
-    Array,
-    Block,
-    ones,
-    product,
-    product_with_transposed,
-    transposed_product,
-)
+from skmlp.network.arrays import Array, Block, ones, product, product_with_transposed, transposed_product
 from skmlp.network.hyperparameters import PerNetwork, check_field, per_network, within
 from skmlp.network.initializers import Auto, Initializer
 from skmlp.network.parameters import ParameterSpec

@@ -162,13 +162,7 @@ class MixtureDensity(Loss):
         return responsibilities, factors
 
     def write_gradient(
-        self,
-        z: Array,
-        scales: Array,
-        e: Array,
-        responsibilities: Array,
-        factors: Array,
-        delta: Array,
+        self, z: Array, scales: Array, e: Array, responsibilities: Array, factors: Array, delta: Array
     ) -> None:
         """Write the gradient for given constants into ``delta``; ``e`` is (mean - y) / scale."""
         logits, _, scale_scores = self.split(z)

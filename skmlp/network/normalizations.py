@@ -166,8 +166,5 @@ class LayerNormalization(Normalization):
         np.multiply(slope, inverse, out=slope)
 
 
-NORMALIZATIONS: dict[str, Normalization] = {
-    "batch": BatchNormalization(),
-    "layer": LayerNormalization(),
-}
+NORMALIZATIONS: dict[str, Normalization] = {"batch": BatchNormalization(), "layer": LayerNormalization()}
 """Every normalization by its name."""

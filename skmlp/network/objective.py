@@ -50,11 +50,7 @@ class Objective:
     """
 
     def __init__(
-        self,
-        network: Network,
-        loss: Loss,
-        alpha: Array,
-        streams: Sequence[np.random.Generator] = (),
+        self, network: Network, loss: Loss, alpha: Array, streams: Sequence[np.random.Generator] = ()
     ) -> None:
         self.network = network
         self.loss = loss
