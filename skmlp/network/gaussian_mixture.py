@@ -53,9 +53,7 @@ class GaussianMixture:
         self.means, self.scales = np.asarray(means), np.asarray(scales)
         # Inside, there always is an axis of targets: shapes (n, M, 1) and (n, M, q).
         self._single = self.means.ndim == 2
-        self._w = self.weights[..., np.newaxis]
-        self._m = self.means[..., np.newaxis] if self._single else self.means
-        self._s = self.scales[..., np.newaxis] if self._single else self.scales
+        self._w, self._m, self._s = map(np.atleast_3d, (self.weights, self.means, self.scales))
 
     def __repr__(self) -> str:
         n, n_components, n_targets = self._m.shape

@@ -38,8 +38,7 @@ class Auto(Initializer):
     ) -> tuple[Array, Array]:
         bound = np.sqrt(activation.glorot_factor / (fan_in + fan_out))
         weights = random_state.uniform(-bound, bound, (fan_in, fan_out))
-        biases = random_state.uniform(-bound, bound, fan_out)
-        return weights, biases
+        return weights, random_state.uniform(-bound, bound, fan_out)
 
 
 class WithoutBiases(Initializer):

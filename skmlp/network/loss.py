@@ -61,14 +61,14 @@ class Loss(ABC):
         """Return how many raw scores the loss needs for ``n_targets`` targets: by default, one each."""
         return n_targets
 
-    def initial_scores(self, y: Array, weights: Array | None) -> Array | None:
+    def initial_scores(self, y: Array, weights: Array | None = None) -> Array | None:
         """Return raw scores (n_scores,) for training to start from; None: from the initial biases.
 
         Parameters
         ----------
         y : array of shape (n, q)
             The training targets.
-        weights : array of shape (n,), or None
+        weights : array of shape (n,), default=None
             Sample weights; None weighs all alike.
         """
         return None
