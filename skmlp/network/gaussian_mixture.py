@@ -124,8 +124,7 @@ class GaussianMixture:
         p = np.asarray(probability, dtype=float)
         if not np.all((p >= 0) & (p <= 1)):
             raise ValueError(f"probability={probability!r} must lie between 0 and 1.")
-        p = self._points(p)
-        p = np.broadcast_to(p, np.broadcast_shapes(p.shape, self._m[:, 0].shape))
+        p, _ = np.broadcast_arrays(self._points(p), self._m[:, 0])
         inner = np.where((p > 0) & (p < 1), p, 0.5)
         # By bisection: the quantile lies between those of the components.
         of_components = self._m + self._s * ndtri(inner)[..., np.newaxis, :]

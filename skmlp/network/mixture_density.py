@@ -65,7 +65,6 @@ class MixtureDensity(Loss):
 
     name: ClassVar[str] = "mixture_density"
     link: ClassVar[str] = "gaussian_mixture"
-
     n_components: int = 3
     min_scale: PerNetwork = per_network(0.03)
     beta: PerNetwork = per_network(0.0)
@@ -181,7 +180,6 @@ class FixedMixtureDensity(Loss):
     """
 
     name: ClassVar[str] = "fixed_mixture_density"
-
     density: MixtureDensity
     responsibilities: Array
     factors: Array
