@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -42,6 +43,7 @@ class CenteredRows(LinearOperator):
         return np.asarray(self.rows.T @ delta - np.outer(self.center, delta.sum(axis=0)))
 
 
+@dataclass
 class SparseBlock:
     """A block of sparse rows for each of K networks: what a (K, n, m) array is for dense rows.
 
@@ -51,8 +53,7 @@ class SparseBlock:
         One block of rows per network, in CSR or CSC format.
     """
 
-    def __init__(self, rows: list[Any]) -> None:
-        self.rows = rows
+    rows: list[Any]
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -62,11 +63,6 @@ class SparseBlock:
 
 Block: TypeAlias = Array | SparseBlock
 """The rows of a batch for each network, dense (K, n, m) or sparse."""
-
-
-def of_rows(value: Array, rows: slice) -> Array:
-    """Return what belongs to some of the networks: a number () is everyone's, a column (K, 1) is cut."""
-    return value[rows] if value.ndim else value
 
 
 @lru_cache(maxsize=64)

@@ -14,7 +14,7 @@ from skmlp.network.arrays import Array
 from skmlp.network.codes import groups
 from skmlp.network.hyperparameters import PerNetwork, check_field, is_used, per_network, within
 from skmlp.network.loss import Loss
-from skmlp.network.softmax import row_blocks, softmax, to_log_softmax, total
+from skmlp.network.softmax import log_softmax, row_blocks, softmax, to_log_softmax, total
 
 
 @dataclass(frozen=True)
@@ -94,14 +94,10 @@ class MulticlassLoss(ProbabilisticLoss):
         return self._without_zeros(p, z)
 
     def log_inverse_link(self, z: Array) -> Array:
-        log_p = z.copy()
-        self._to_log_probabilities(log_p, np.empty_like(z))
+        log_p = np.empty_like(z)
+        for scores, of_group in zip(self.groups(z), self.groups(log_p), strict=True):
+            log_softmax(scores, out=of_group)
         return log_p
-
-    def _to_log_probabilities(self, z: Array, p: Array) -> None:
-        """Overwrite raw scores ``z`` by log p, and write p into ``p``."""
-        for scores, of_group in zip(self.groups(z), self.groups(p), strict=True):
-            to_log_softmax(scores, of_group)
 
     def scores_of_mean(self, z: Array) -> Array:
         return np.asarray(logsumexp(self.log_inverse_link(z), axis=0)) - math.log(len(z))
@@ -167,16 +163,14 @@ class LogLoss(MulticlassLoss):
         return self.value_after_gradient(self.log_inverse_link(z), y)
 
     def value_after_gradient(self, z: Array, y: Array) -> Array:
-        return np.asarray(np.negative(self._targets(y) * z))  # z is log p
+        groups = [smoothed(group, self.label_smoothing, group.shape[-1]) for group in self.groups(y)]
+        targets = groups[0] if len(groups) == 1 else np.concatenate(groups, axis=-1)
+        return np.asarray(np.negative(targets * z))  # z is log p
 
     def gradient(self, z: Array, y: Array, delta: Array) -> None:
         for scores, p, targets in zip(*map(self.groups, (z, delta, y)), strict=True):
             to_log_softmax(scores, p)
             subtract_smoothed(p, targets, self.label_smoothing, p.shape[-1])
-
-    def _targets(self, y: Array) -> Array:
-        groups = [smoothed(group, self.label_smoothing, group.shape[-1]) for group in self.groups(y)]
-        return groups[0] if len(groups) == 1 else np.concatenate(groups, axis=-1)
 
 
 @dataclass(frozen=True)
@@ -237,13 +231,14 @@ class Focal(MulticlassLoss):
         return self.value_after_gradient(self.log_inverse_link(z), y)
 
     def value_after_gradient(self, z: Array, y: Array) -> Array:
-        return np.asarray(y * focal(z, self.gamma))  # z is log p
+        return np.asarray(y * (np.exp(self.gamma * np.log(complement(z))) * -z))  # z is log p
 
     def gradient(self, z: Array, y: Array, delta: Array) -> None:
         for rows in row_blocks(z):
             log_p, slopes = z[..., rows, :], delta[..., rows, :]
             p = np.empty_like(log_p)
-            self._to_log_probabilities(log_p, p)
+            for scores, of_group in zip(self.groups(log_p), self.groups(p), strict=True):
+                to_log_softmax(scores, of_group)
             np.multiply(y[..., rows, :], focal_slope(log_p, p, self.gamma), out=slopes)
             # d log p_q / dz_j = [q = j] - p_j
             for slope, of_group in zip(self.groups(slopes), self.groups(p), strict=True):
@@ -267,13 +262,8 @@ def subtract_smoothed(p: Array, y: Array, label_smoothing: PerNetwork, n_classes
         np.subtract(part, smoothed(y[..., rows, :], label_smoothing, n_classes), out=part)
 
 
-def focal(log_p: Array, gamma: PerNetwork) -> Array:
-    """Return -(1 - p)^gamma log p."""
-    return np.asarray(np.exp(gamma * np.log(complement(log_p))) * -log_p)
-
-
 def focal_slope(log_p: Array, p: Array, gamma: PerNetwork) -> Array:
-    """Return d focal / d log p = -(1 - p)^gamma (1 - gamma p log p / (1 - p)), finite up to p = 1."""
+    """Return d loss / d log p = -(1 - p)^gamma (1 - gamma p log p / (1 - p)), finite up to p = 1."""
     q = complement(log_p)
     return np.asarray(np.exp(gamma * np.log(q)) * (gamma * p * log_p / q - 1))
 

@@ -53,9 +53,7 @@ class GaussianMixture:
         self.means, self.scales = np.asarray(means), np.asarray(scales)
         # Inside, there always is an axis of targets: shapes (n, M, 1) and (n, M, q).
         self._single = self.means.ndim == 2
-        self._w = self.weights[..., np.newaxis]
-        self._m = self.means[..., np.newaxis] if self._single else self.means
-        self._s = self.scales[..., np.newaxis] if self._single else self.scales
+        self._w, self._m, self._s = map(np.atleast_3d, (self.weights, self.means, self.scales))
 
     def __repr__(self) -> str:
         n, n_components, n_targets = self._m.shape
@@ -126,8 +124,7 @@ class GaussianMixture:
         p = np.asarray(probability, dtype=float)
         if not np.all((p >= 0) & (p <= 1)):
             raise ValueError(f"probability={probability!r} must lie between 0 and 1.")
-        p = self._points(p)
-        p = np.broadcast_to(p, np.broadcast_shapes(p.shape, self._m[:, 0].shape))
+        p, _ = np.broadcast_arrays(self._points(p), self._m[:, 0])
         inner = np.where((p > 0) & (p < 1), p, 0.5)
         # By bisection: the quantile lies between those of the components.
         of_components = self._m + self._s * ndtri(inner)[..., np.newaxis, :]

@@ -18,11 +18,7 @@ class Initializer(ABC):
 
     @abstractmethod
     def draw(
-        self,
-        random_state: np.random.RandomState,
-        fan_in: int,
-        fan_out: int,
-        activation: Activation,
+        self, random_state: np.random.RandomState, fan_in: int, fan_out: int, activation: Activation
     ) -> tuple[Array, Array]:
         """Return weights of shape (fan_in, fan_out) and biases of shape (fan_out,) in float64.
 
@@ -38,16 +34,11 @@ class Auto(Initializer):
     """
 
     def draw(
-        self,
-        random_state: np.random.RandomState,
-        fan_in: int,
-        fan_out: int,
-        activation: Activation,
+        self, random_state: np.random.RandomState, fan_in: int, fan_out: int, activation: Activation
     ) -> tuple[Array, Array]:
         bound = np.sqrt(activation.glorot_factor / (fan_in + fan_out))
         weights = random_state.uniform(-bound, bound, (fan_in, fan_out))
-        biases = random_state.uniform(-bound, bound, fan_out)
-        return weights, biases
+        return weights, random_state.uniform(-bound, bound, fan_out)
 
 
 class WithoutBiases(Initializer):
@@ -58,11 +49,7 @@ class WithoutBiases(Initializer):
         """Return weights of shape (fan_in, fan_out) in float64."""
 
     def draw(
-        self,
-        random_state: np.random.RandomState,
-        fan_in: int,
-        fan_out: int,
-        activation: Activation,
+        self, random_state: np.random.RandomState, fan_in: int, fan_out: int, activation: Activation
     ) -> tuple[Array, Array]:
         return self.weights(random_state, fan_in, fan_out), np.zeros(fan_out)
 

@@ -9,22 +9,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, cast
+from typing import ClassVar, TypeAlias, cast
 
 import numpy as np
 
 from skmlp.network.activations import Activation, Identity
-from skmlp.network.arrays import (
-    Array,
-    Block,
-    ones,
-    product,
-    product_with_transposed,
-    transposed_product,
-)
+from skmlp.network.arrays import Array, Block, ones, product, product_with_transposed, transposed_product
 from skmlp.network.hyperparameters import PerNetwork, check_field, per_network, within
 from skmlp.network.initializers import Auto, Initializer
 from skmlp.network.parameters import ParameterSpec
+
+Shape: TypeAlias = tuple[int, int, int]
+"""The shape (K, n, m) of a block."""
 
 
 @dataclass
@@ -101,16 +97,12 @@ class Layer(ABC):
     def initialize(self, parameters: list[Array], random_state: np.random.RandomState) -> None:
         """Write initial values into the ``parameters`` of one network."""
 
-    def memo_shape(self, shape: tuple[int, int, int]) -> tuple[int, ...]:
+    def memo_shape(self, shape: Shape) -> tuple[int, ...]:
         """Return the shape of the trace's memo, given that of the input."""
         return (0,)
 
     def trace(
-        self,
-        before: Trace | None,
-        shape: tuple[int, int, int],
-        like: Array,
-        training: Training | None = None,
+        self, before: Trace | None, shape: Shape, like: Array, training: Training | None = None
     ) -> Trace:
         """Return room for a block whose input has ``shape`` (K, n, m) and lies in the trace ``before``."""
         if self.in_place and before is None:
@@ -196,7 +188,7 @@ class Nonlinearity(Layer):
     in_place: ClassVar[bool] = True
     activation: Activation
 
-    def memo_shape(self, shape: tuple[int, int, int]) -> tuple[int, ...]:
+    def memo_shape(self, shape: Shape) -> tuple[int, ...]:
         n_memos = self.activation.n_memos
         return shape if n_memos == 1 else (n_memos, *shape)
 
@@ -226,15 +218,11 @@ class Dropout(Layer):
     def __post_init__(self) -> None:
         check_field(self, "rate", within(self.rate, 0, 1), "in [0, 1)")
 
-    def memo_shape(self, shape: tuple[int, int, int]) -> tuple[int, ...]:
+    def memo_shape(self, shape: Shape) -> tuple[int, ...]:
         return shape
 
     def trace(
-        self,
-        before: Trace | None,
-        shape: tuple[int, int, int],
-        like: Array,
-        training: Training | None = None,
+        self, before: Trace | None, shape: Shape, like: Array, training: Training | None = None
     ) -> Trace:
         trace = super().trace(before, shape, like, training)
         # The layer before still needs its own output for its gradient: this one is another array.

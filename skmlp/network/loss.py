@@ -61,7 +61,7 @@ class Loss(ABC):
         """Return how many raw scores the loss needs for ``n_targets`` targets: by default, one each."""
         return n_targets
 
-    def initial_scores(self, y: Array, weights: Array | None) -> Array | None:
+    def initial_scores(self, y: Array, weights: Array | None = None) -> Array | None:
         """Return raw scores (n_scores,) for training to start from; None: from the initial biases.
 
         Classes always start from the initial biases: there, it is not asked for.
@@ -70,7 +70,7 @@ class Loss(ABC):
         ----------
         y : array of shape (n, q)
             The training targets.
-        weights : array of shape (n,), or None
+        weights : array of shape (n,), default=None
             Sample weights; None weighs all alike.
         """
         return None

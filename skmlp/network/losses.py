@@ -11,17 +11,8 @@ from skmlp.network.classification_losses import (
     MulticlassLoss,
     ProbabilisticLoss,
 )
-from skmlp.network.loss import (
-    Loss,
-)
-from skmlp.network.regression_losses import (
-    AbsoluteError,
-    Gamma,
-    Huber,
-    Poisson,
-    Quantile,
-    SquaredError,
-)
+from skmlp.network.loss import Loss
+from skmlp.network.regression_losses import AbsoluteError, Gamma, Huber, Poisson, Quantile, SquaredError
 
 __all__ = [
     "LOSSES",

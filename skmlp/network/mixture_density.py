@@ -65,7 +65,6 @@ class MixtureDensity(Loss):
 
     name: ClassVar[str] = "mixture_density"
     link: ClassVar[str] = "gaussian_mixture"
-
     n_components: int = 3
     min_scale: PerNetwork = per_network(0.03)
     beta: PerNetwork = per_network(0.0)
@@ -102,18 +101,7 @@ class MixtureDensity(Loss):
         return Components(log_weights, means, self.scales(scale_scores))
 
     def initial_scores(self, y: Array, weights: Array | None = None) -> Array:
-        """Return raw scores from which training may start: means at quantiles of the targets.
-
-        Parameters
-        ----------
-        y : array of shape (n, q)
-        weights : array of shape (n,), default=None
-            Sample weights; None: all alike.
-
-        Returns
-        -------
-        array of shape (n_scores,)
-        """
+        """Return raw scores whose means are quantiles of the targets."""
         probabilities = (np.arange(self.n_components) + 0.5) / self.n_components
         scores = np.zeros(self.n_scores(y.shape[1]))
         _, means, scale_scores = self.split(scores)
@@ -162,13 +150,7 @@ class MixtureDensity(Loss):
         return responsibilities, factors
 
     def write_gradient(
-        self,
-        z: Array,
-        scales: Array,
-        e: Array,
-        responsibilities: Array,
-        factors: Array,
-        delta: Array,
+        self, z: Array, scales: Array, e: Array, responsibilities: Array, factors: Array, delta: Array
     ) -> None:
         """Write the gradient for given constants into ``delta``; ``e`` is (mean - y) / scale."""
         logits, _, scale_scores = self.split(z)
@@ -198,7 +180,6 @@ class FixedMixtureDensity(Loss):
     """
 
     name: ClassVar[str] = "fixed_mixture_density"
-
     density: MixtureDensity
     responsibilities: Array
     factors: Array
@@ -227,8 +208,6 @@ def weighted_quantiles(y: Array, weights: Array, probabilities: Array) -> Array:
     """
     order = np.argsort(y, axis=0)
     cumulated = np.cumsum(weights[order], axis=0)
-    rows = [
-        np.searchsorted(column, probabilities * column[-1]).clip(max=len(y) - 1) for column in cumulated.T
-    ]
+    rows = [np.searchsorted(c, probabilities * c[-1]).clip(max=len(y) - 1) for c in cumulated.T]
     index = np.take_along_axis(order, np.stack(rows, axis=1), axis=0)
     return np.take_along_axis(y, index, axis=0)

@@ -36,12 +36,11 @@ class Network:
     def __init__(self, n_inputs: int, layers: Sequence[Layer]) -> None:
         self.n_inputs = n_inputs
         self.layers = list(layers)
-        self.widths = [n_inputs]  # of the input, then of each layer's output
+        self.widths, specs = [n_inputs], []  # widths of the input, then of each layer's output
         for layer in self.layers:
+            specs.append(layer.specs(self.widths[-1]))
             self.widths.append(layer.n_outputs(self.widths[-1]))
-        self.layout = Layout(
-            [layer.specs(width) for layer, width in zip(self.layers, self.widths, strict=False)]
-        )
+        self.layout = Layout(specs)
 
     @classmethod
     def stack(cls, networks: Sequence[Network], dtype: Any) -> Network:

@@ -9,7 +9,7 @@ import numpy as np
 
 from skmlp.network.arrays import Array, ones
 from skmlp.network.hyperparameters import check_field, check_positive
-from skmlp.network.layers import Layer, Trace
+from skmlp.network.layers import Layer, Shape, Trace
 from skmlp.network.parameters import ParameterSpec
 
 ATTRIBUTE = "normalization_parameters_"
@@ -71,7 +71,7 @@ class BatchNormalization(Normalization):
         _, _, mean, variance = parameters
         mean[...], variance[...] = 0, 1
 
-    def memo_shape(self, shape: tuple[int, int, int]) -> tuple[int, ...]:
+    def memo_shape(self, shape: Shape) -> tuple[int, ...]:
         n_networks, n, q = shape
         return n_networks, n + 1, q
 
@@ -132,7 +132,7 @@ class LayerNormalization(Normalization):
     epsilon : float > 0, default=1e-5
     """
 
-    def memo_shape(self, shape: tuple[int, int, int]) -> tuple[int, ...]:
+    def memo_shape(self, shape: Shape) -> tuple[int, ...]:
         n_networks, n, q = shape
         return n_networks, n, q + 1
 
@@ -166,8 +166,5 @@ class LayerNormalization(Normalization):
         np.multiply(slope, inverse, out=slope)
 
 
-NORMALIZATIONS: dict[str, Normalization] = {
-    "batch": BatchNormalization(),
-    "layer": LayerNormalization(),
-}
+NORMALIZATIONS: dict[str, Normalization] = {"batch": BatchNormalization(), "layer": LayerNormalization()}
 """Every normalization by its name."""

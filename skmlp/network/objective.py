@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skmlp.network.arrays import Array, Block, of_rows
+from skmlp.network.arrays import Array, Block
 from skmlp.network.hyperparameters import kept, stack_key, stacked
 from skmlp.network.layers import Trace, Training
 from skmlp.network.loss import Loss
@@ -50,11 +50,7 @@ class Objective:
     """
 
     def __init__(
-        self,
-        network: Network,
-        loss: Loss,
-        alpha: Array,
-        streams: Sequence[np.random.Generator] = (),
+        self, network: Network, loss: Loss, alpha: Array, streams: Sequence[np.random.Generator] = ()
     ) -> None:
         self.network = network
         self.loss = loss
@@ -132,7 +128,10 @@ class Objective:
         from `losses` and the `squared_norms`: training computes it for several batches at once, which
         saves a small network a quarter of its time.
         """
-        traces = self._traces_for(x, like=parameters.flat)
+        block: tuple[int, int] = x.shape[:2]
+        if block not in self._traces:
+            self._traces[block] = self.network.traces(*block, parameters.flat, self.training)
+        traces = self._traces[block]
         self.training.weights = weights
         z = self.network.forward(parameters.layers, x, traces)
         delta = traces[-1].delta
@@ -219,14 +218,6 @@ class Objective:
         sums = np.add.reduce(losses, axis=-2)[np.newaxis]
         return np.asarray(self.value(sums, norms, total, reported=reported)[0])
 
-    def _traces_for(self, x: Block, like: Array) -> list[Trace]:
-        n_networks, n = x.shape[:2]
-        traces = self._traces.get((n_networks, n))
-        if traces is None:
-            traces = self.network.traces(n_networks, n, like, self.training)
-            self._traces[n_networks, n] = traces
-        return traces
-
     def _penalize_and_divide(self, parameters: Parameters, total: Array, out: Parameters) -> None:
         """Turn the sum of gradients in ``out`` into dE/d theta, block by block while in the cache."""
         for theta, gradient, (rows, strengths, decay) in zip(
@@ -234,7 +225,7 @@ class Objective:
         ):
             np.multiply(theta, strengths, out=decay)
             np.add(gradient, decay, out=gradient)
-            np.divide(gradient, of_rows(total, rows), out=gradient)
+            np.divide(gradient, total[rows] if total.ndim else total, out=gradient)
 
     @cached_property
     def _penalty(self) -> list[tuple[slice, Array, Array]]:
@@ -242,9 +233,6 @@ class Objective:
         layout = self.network.layout
         strengths = np.zeros_like(self.alpha, shape=(len(self.alpha), layout.n_parameters))
         strengths[:, : layout.n_penalized] = self.alpha[:, np.newaxis]
-        blocks = cache_blocks(*strengths.shape)
-        buffer, penalty = np.empty_like(strengths[blocks[0]]).ravel(), []  # the first is the largest
-        for block in blocks:
-            of_block = strengths[block]
-            penalty.append((block[0], of_block, buffer[: of_block.size].reshape(of_block.shape)))
-        return penalty
+        blocks = [(rows, strengths[rows, columns]) for rows, columns in cache_blocks(*strengths.shape)]
+        buffer = np.empty_like(blocks[0][1]).ravel()  # the first is the largest
+        return [(rows, block, buffer[: block.size].reshape(block.shape)) for rows, block in blocks]

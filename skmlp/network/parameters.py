@@ -87,9 +87,7 @@ class Layout:
     def __init__(self, specs: Sequence[Sequence[ParameterSpec]]) -> None:
         self.specs = [list(layer) for layer in specs]
         stored = [[spec for spec in layer if spec.constant is None] for layer in self.specs]
-        sizes = [(spec.penalized, prod(spec.shape)) for layer in stored for spec in layer]
-        self.n_parameters = sum(size for _, size in sizes)
-        self.n_penalized = sum(size for penalized, size in sizes if penalized)
+        self.n_penalized = sum(prod(spec.shape) for layer in stored for spec in layer if spec.penalized)
         next_start = {True: 0, False: self.n_penalized}
         self._places: list[list[tuple[slice, tuple[int, ...], bool]]] = []
         for layer in stored:
@@ -99,6 +97,7 @@ class Layout:
                 stop = next_start[spec.penalized] = start + prod(spec.shape)
                 places.append((slice(start, stop), spec.shape_in_layer, spec.penalized))
             self._places.append(places)
+        self.n_parameters = next_start[False]
 
     def view(self, flat: Array) -> Parameters:
         """Return ``flat`` of shape (K, P) together with its views."""
