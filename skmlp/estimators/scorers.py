@@ -46,7 +46,7 @@ def score_of(estimator: BaseMultilayerPerceptron, problem: Problem) -> Score:
 
     def score(theta: Array, z: Array, loss: float) -> float:
         fitted = candidates.fitted(theta, z)
-        return as_number(scorer(fitted, held_out.X, held_out.labels, **options), "scoring", scoring)
+        return number_of(scorer, (fitted, held_out.X, held_out.labels), options, "scoring", scoring)
 
     return score
 
@@ -55,6 +55,23 @@ def takes_weights(function: Callable[..., Any]) -> bool:
     """Return whether a scorer or cost can be given ``sample_weight``."""
     parameters = inspect.signature(function).parameters.values()
     return any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def number_of(
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    options: dict[str, Any],
+    parameter: str,
+    choice: Any,
+) -> float:
+    """Return the number that a scorer or cost returns; the errors of one chosen by name name it."""
+    try:
+        score = function(*args, **options)
+    except ValueError as error:
+        if not isinstance(choice, str):  # the user's own function, and error
+            raise
+        raise ValueError(f"{parameter}={choice!r} cannot be computed: {error}") from error
+    return as_number(score, parameter, choice)
 
 
 def as_number(score: Any, parameter: str, choice: Any) -> float:
@@ -121,8 +138,8 @@ class Cost:
             return np.inf
         fitted, X, y = self.candidates.fitted(theta, z), self.data.X, self.data.labels
         if self.of_predictions:
-            return as_number(self.function(y, fitted.predict(X), **self.options), "loss", self.loss)
-        return -as_number(self.function(fitted, X, y, **self.options), "loss", self.loss)
+            return number_of(self.function, (y, fitted.predict(X)), self.options, "loss", self.loss)
+        return -number_of(self.function, (fitted, X, y), self.options, "loss", self.loss)
 
 
 def is_of_predictions(function: Callable[..., Any]) -> bool:

@@ -28,8 +28,9 @@ def check_hidden_layers(params: Mapping[str, Any]) -> None:
                 f"{name}={value!r} has {len(of_layers)} entries, hidden_layer_sizes={sizes!r} has"
                 f" {n_hidden}: give one for each hidden layer, or one value for all."
             )
+    rates = entries(params["dropout"])
     is_on = {
-        "dropout": any(rate > 0 for rate in entries(params["dropout"]) or [params["dropout"]]),
+        "dropout": any(rate > 0 for rate in ([params["dropout"]] if rates is None else rates)),
         "normalization": params["normalization"] is not None,
     }
     for name, on in is_on.items():

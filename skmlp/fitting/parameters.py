@@ -299,7 +299,7 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "scoring": Parameter(
         "'loss', the name of a scorer (sklearn.metrics.get_scorer_names), callable or None",
-        lambda value: value is None or value == "loss" or is_cost_of_predictions(value),
+        lambda value: value is None or one_of(["loss"])[1](value) or is_cost_of_predictions(value),
         """
         What ``early_stopping`` watches: 'loss', the name of a scorer, a callable
         ``scorer(estimator, X, y)``, or None for accuracy (classifier), R2 (regressor) or log-likelihood
@@ -453,7 +453,7 @@ PARAMETERS: dict[str, Parameter] = {
     "loss": Parameter(
         f"{one_of(REGRESSION_LOSSES)[0]}, Loss, or with solver='es' a scorer's name or callable",
         lambda value: (
-            value in REGRESSION_LOSSES
+            one_of(REGRESSION_LOSSES)[1](value)
             or is_cost_of_predictions(value)
             or (
                 isinstance(value, Loss)

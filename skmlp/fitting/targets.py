@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -91,7 +92,11 @@ class NumericTargets(Targets):
         return cls(1 if y.ndim == 1 else y.shape[1], loss)
 
     def encode(self, y: Array, dtype: Any, name: str = "y") -> Array:
-        encoded = np.ascontiguousarray(y.reshape(len(y), -1), dtype=dtype)
+        try:
+            encoded = np.ascontiguousarray(y.reshape(len(y), -1), dtype=dtype)
+        except (TypeError, ValueError) as error:
+            what = f"{name}={reprlib.repr(y.tolist())}"
+            raise ValueError(f"{what} must be numbers, and could not be converted to them.") from error
         n_targets = encoded.shape[1]
         if n_targets != self.n_targets:
             raise ValueError(

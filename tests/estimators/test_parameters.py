@@ -46,7 +46,7 @@ WRONG = {
         iter(["relu"]),
         {"relu"},
     ],
-    "loss": ["absolute", None, 0],
+    "loss": ["absolute", None, 0, np.array([4, 2])],
     "solver": ["newton", "Adam", None, 0],
     "alpha": [-1e-9, np.nan, np.inf, "0.1", None, [0.1], True, 10**400],
     "batch_size": [0, -3, 2.0, "all", None, True, np.nan],
@@ -77,7 +77,7 @@ WRONG = {
     "normalization": ["instance", 0, True],
     "standardize": [None, "yes", 1],
     "class_weight": ["even", 1, 0.5],
-    "scoring": [1, 0.5, ["accuracy"], "bogus"],
+    "scoring": [1, 0.5, ["accuracy"], "bogus", np.array([4, 2])],
     "n_members": [0, -1, 2.0, "3", None, True],
     "max_time": [0, -1, np.nan, np.inf, "1", True],
     "quantile": [0, 1, -0.1, 1.5, np.nan, "0.5", True],
@@ -204,6 +204,12 @@ def test_numbers_of_numpy_are_shown_as_those_of_python():
         MLPRegressor((3, np.int64(0))).fit(TASK.X, TASK.y)
     with pytest.raises(ValueError, match=r"dropout=\[0.5, 0.5\] has 2 entries, hidden_layer_sizes=3 has 1"):
         MLPRegressor(np.int64(3), dropout=[np.float32(0.5), 0.5]).fit(TASK.X, TASK.y)
+
+
+def test_no_hidden_layers_have_no_entries():
+    model = MLPRegressor((), dropout=[], activation=[], max_iter=2, random_state=0).fit(TASK.X, TASK.y)
+    same = MLPRegressor((), max_iter=2, random_state=0).fit(TASK.X, TASK.y)
+    np.testing.assert_array_equal(model.predict(TASK.X), same.predict(TASK.X))
 
 
 @pytest.mark.parametrize("value", [iter([3]), {3}, {3: 1}])

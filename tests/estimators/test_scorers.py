@@ -187,3 +187,16 @@ def test_a_number_is_a_number(number):
 def test_all_else_is_an_error_that_names_the_parameter(value):
     with pytest.raises(ValueError, match=r"scoring='mine' must return one number, got "):
         as_number(value, "scoring", "mine")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "options"), [("scoring", {"early_stopping": True}), ("loss", {"solver": "es"})]
+)
+def test_the_error_of_a_scorer_names_the_parameter(parameter, options):
+    task = TASKS["regression"]
+    model = task.model(**SMALL | options, **{parameter: "accuracy"})
+    with (
+        stays_as_it_was(model),
+        pytest.raises(ValueError, match=f"{parameter}='accuracy' cannot be computed: continuous is not"),
+    ):
+        model.fit(task.X, task.y)
