@@ -67,7 +67,7 @@ def number_of(
     """Return the number that a scorer or cost returns; the errors of one chosen by name name it."""
     try:
         score = function(*args, **options)
-    except ValueError as error:
+    except (AttributeError, ValueError) as error:
         if not isinstance(choice, str):  # the user's own function, and error
             raise
         raise ValueError(f"{parameter}={choice!r} cannot be computed: {error}") from error

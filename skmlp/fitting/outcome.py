@@ -17,7 +17,7 @@ def fitted_attributes(problem: Problem, result: TrainingResult) -> dict[str, Any
     trained = result.trained()
     attributes = problem.attributes_with(result.theta[trained])
     if result.state is not None:
-        attributes["_optimizer_state"] = optimizer_state(problem, result.state)
+        attributes["_optimizer_state"] = optimizer_state(problem, result.state, result.reasons)
     # Last, when nothing can fail any more: the curves of an earlier fit are extended.
     earlier = problem.earlier
     of_networks = [curves(result, k) for k in trained]

@@ -221,9 +221,9 @@ PARAMETERS: dict[str, Parameter] = {
         with_bullets(
             """
             How the learning rate of a stochastic solver changes, by name or as an instance such as
-            ``OneCycle(rise=0.1)``. 'linear', 'cosine' and 'one_cycle' end with ``max_iter`` epochs;
-            ``partial_fit`` takes ``max_iter`` calls for all of training. A plateau may end training
-            before they do: ``n_iter_no_change=np.inf`` prevents that.
+            ``OneCycle(rise=0.1)``. 'linear', 'cosine' and 'one_cycle' end with ``max_iter`` epochs,
+            or calls to ``partial_fit``. ``Cosine(n_epochs=100)`` has a length of its own, which warm starts
+            follow together. A plateau may end training before: ``n_iter_no_change=np.inf`` prevents that.
             """,
             SCHEDULES,
         ),
@@ -389,7 +389,8 @@ PARAMETERS: dict[str, Parameter] = {
         is_boolean,
         """
         Whether ``fit`` continues where the previous call ended (weights, optimizer, learning rate, order of
-        samples), with its patience reset, instead of starting anew.
+        samples), with its patience reset, instead of starting anew. Each call runs up to ``max_iter``
+        epochs more; a schedule that was cut short, or has ``n_epochs``, is followed to its end.
         """,
     ),
     "momentum": Parameter(

@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skmlp.fitting.choices import Choices
 from skmlp.fitting.divergence import ABSURD, Verdict, judge
+from skmlp.fitting.plans import plan_of
 from skmlp.fitting.problem import Problem
 from skmlp.training.optimizers import Optimizer
 from skmlp.training.result import TrainingResult
@@ -41,11 +42,8 @@ def report(problem: Problem, result: TrainingResult, *, time_is_up: bool) -> Non
         )
     elif not isinstance(choices.solver, Optimizer):
         report_of_solver(choices, result, n_iter)
-    elif StopReason.MAX_ITER in reasons and not (problem.incremental or choices.schedule.needs_the_end):
-        warn_of_convergence(
-            f"Stochastic Optimizer: Maximum iterations ({choices.max_iter}) reached and the"
-            " optimization hasn't converged yet."
-        )
+    elif StopReason.MAX_ITER in reasons and not problem.incremental:
+        report_max_iter(problem, n_iter)
 
 
 def check_some_score(problem: Problem, result: TrainingResult) -> None:
@@ -73,6 +71,23 @@ def report_of_solver(choices: Choices, result: TrainingResult, n_iter: int) -> N
             f" {unfinished[0]}. Increase max_iter={choices.max_iter} or max_fun={choices.max_fun}, or"
             " scale the data."
         )
+
+
+def report_max_iter(problem: Problem, n_iter: int) -> None:
+    """Warn that ``max_iter`` has ended training, unless it has come to the end of its schedule."""
+    choices, plan, so_far = problem.choices, plan_of(problem), ""
+    if choices.schedule.needs_the_end:
+        n_done = plan.n_done + n_iter
+        if n_done == plan.n_epochs:
+            return
+        so_far = (
+            f" {n_done} of the {plan.n_epochs} epochs are done that are planned for by learning_rate="
+            f"{choices.params['learning_rate']!r}: continue with warm_start=True, or raise max_iter."
+        )
+    warn_of_convergence(
+        f"Stochastic Optimizer: Maximum iterations ({choices.max_iter}) reached and the"
+        f" optimization hasn't converged yet.{so_far}"
+    )
 
 
 def warn_of_convergence(message: str) -> None:

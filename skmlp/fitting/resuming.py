@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from skmlp.fitting.plans import remembered_plan
 from skmlp.fitting.problem import Problem
 from skmlp.training.state import State
+from skmlp.training.stopping import StopReason
 
 
-def optimizer_state(problem: Problem, state: State) -> dict[str, Any]:
-    """Return what training needs to continue, as arrays, strings and numbers."""
+def optimizer_state(problem: Problem, state: State, reasons: Sequence[StopReason]) -> dict[str, Any]:
+    """Return what training, stopped for ``reasons``, needs to continue: arrays, strings and numbers."""
     remembered = {
         "incremental": problem.incremental,
         "validated": state.best_theta is not None,
@@ -22,6 +25,7 @@ def optimizer_state(problem: Problem, state: State) -> dict[str, Any]:
         "step": state.step,
         "rate": state.rate,
         "samples_seen": state.samples_seen,
+        **remembered_plan(problem, state, reasons),
         "best": state.best,
         "without_improvement": state.without_improvement,
         "order": state.order,
@@ -37,29 +41,29 @@ def solver_name(problem: Problem) -> str:
     return problem.choices.solver.name
 
 
-def resume(problem: Problem, state: State) -> int:
-    """Write what the earlier fit left behind into ``state``; return the first step of the schedule.
+def resume(problem: Problem, state: State) -> None:
+    """Write what the earlier fit left behind into ``state``.
 
     A warm start continues in the last order of the same rows, with its patience reset; ``partial_fit``
-    sees other rows, and its patience continues.
+    sees other rows, and its patience continues. Where the schedule continues, `plan_of` says.
     """
     earlier = problem.earlier
     if earlier is None:
-        return 0
+        return
     state.samples_seen[:] = earlier.n_seen
     before = earlier.optimizer_state
     if earlier.optimizer_state_is_lost:
         warnings.warn(
             "Training continues from the weights alone: what the optimizer remembers (moments, steps, the"
-            " learning rate, the order of the samples) was left out when this estimator was pickled, copied"
-            " or taken from members_. To keep it, set warm_start=True before the first fit, or train by"
-            " partial_fit.",
+            " learning rate and its schedule, the order of the samples) was left out when this estimator"
+            " was pickled, copied or taken from members_. To keep it, set warm_start=True before the first"
+            " fit, or train by partial_fit.",
             stacklevel=2,
         )
     if before is None or before["solver"] != solver_name(problem):
-        return 0
+        return
     if before["moments"].shape != state.moments.shape:  # units were pruned or added by hand
-        return 0
+        return
     state.samples_seen[:] = before["samples_seen"]
     state.moments[...] = before["moments"]
     state.step[:] = before["step"]
@@ -75,8 +79,6 @@ def resume(problem: Problem, state: State) -> int:
     if not problem.incremental:
         if np.array_equal(np.sort(before["order"]), np.sort(state.order)):
             state.order[...] = before["order"]
-        return 0
-    if not before["validated"]:  # else the best is a score, not a loss
+    elif not before["validated"]:  # else the best is a score, not a loss
         state.best[:] = before["best"]
         state.without_improvement[:] = before["without_improvement"]
-    return int(state.step[0])

@@ -9,6 +9,7 @@ from typing import cast
 import numpy as np
 
 from skmlp.fitting.combinations import check_batch_size
+from skmlp.fitting.plans import plan_of
 from skmlp.fitting.problem import Problem
 from skmlp.fitting.resuming import resume
 from skmlp.fitting.stacks import PooledSamples, networks_of, per_network, validation_of
@@ -70,7 +71,8 @@ def train_stack(
     """
     for problem in problems:
         check_batch_size(problem.choices, len(problem.rows))
-    choices, samples = problems[0].choices, PooledSamples.of(problems)
+    choices, plan = problems[0].choices, plan_of(problems[0])
+    samples = PooledSamples.of(problems)
     n_rows = np.array([len(problem.rows) for problem in problems for _ in problem.theta])
     batch_size = max(p.choices.rows_per_batch(len(p.rows)) for p in problems)
     optimizers = [cast(Optimizer, problem.choices.solver) for problem in problems for _ in problem.theta]
@@ -78,9 +80,10 @@ def train_stack(
     max_grad_norm = per_network(problems, lambda choices: choices.max_grad_norm or np.inf)
     if states is None:
         started = [started_state(problem) for problem in problems]
-        first_steps = [resume(problem, state) for problem, state in zip(problems, started, strict=True)]
+        for problem, state in zip(problems, started, strict=True):
+            resume(problem, state)
     else:
-        started, first_steps = [deepcopy(state) for state in states], [0]
+        started = [deepcopy(state) for state in states]
     for state, start in zip(started, samples.starts, strict=True):
         state.order += start
     setup = Setup(
@@ -98,7 +101,7 @@ def train_stack(
         optimizer=stacked(optimizers),
         learning_rate=per_network(problems, lambda choices: choices.learning_rate_init),
         stopping=Stopping(
-            1 if problems[0].incremental else choices.max_iter,
+            plan.n_to_train,
             choices.n_iter_no_change,
             per_network(problems, lambda choices: choices.tol),
         ),
@@ -110,8 +113,8 @@ def train_stack(
         schedule=choices.schedule,
         validate=validation_of(problems),
         monitor=monitor,
-        n_epochs=choices.max_iter,
-        first_step=first_steps[0],
+        n_epochs=plan.n_epochs,
+        first_step=plan.n_done * len(setup.batches.counts),
     )
     alone = len(problems) == 1
     result = solver.train(started[0] if alone else State.concatenate(started))

@@ -38,8 +38,8 @@ factor : int or float
 resource : str
     What grows with the iterations: the number of samples, or a parameter that counts. With
     ``resource='max_iter'`` (or ``'<step>__max_iter'``) training of the survivors continues where it
-    ended, with the same result as a longer fit; if a schedule or a warmup depends on the number of
-    epochs, it starts anew.
+    ended, with the same result as a longer fit; if a schedule or a warmup depends on ``max_iter``, it
+    starts anew (one with ``n_epochs`` does not).
 max_resources : int or 'auto'
     The largest amount for one candidate. Required if ``resource`` is a parameter.
 min_resources : int, 'exhaust' or 'smallest'

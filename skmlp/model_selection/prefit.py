@@ -345,7 +345,7 @@ class ContinuedFits:
         if request.choices is None:
             return None
         schedule = request.choices.schedule
-        if schedule.needs_the_end or schedule.warmup:
+        if (schedule.needs_the_end or schedule.warmup) and not schedule.n_epochs:
             return None  # its rates are planned for another number of epochs
         reasons = set(earlier.result.reasons)
         if reasons == {StopReason.MAX_ITER}:

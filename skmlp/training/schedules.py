@@ -23,6 +23,10 @@ class Schedule:
     warmup : float in [0, 1), default=0.0
         The rate rises linearly to that of the schedule in this part of all steps [Goyal et al. 2017,
         section 2.2; docs, eq. (46)].
+    n_epochs : int >= 1, default=None
+        The number of epochs that is planned for, by warm starts and calls to ``partial_fit`` together;
+        None: ``max_iter``, and each fit that is not cut short completes its plan. Training ends at the end
+        of the plan if the rate `needs_the_end`; else ``n_epochs`` only measures the warm-up.
     """
 
     name: ClassVar[str]
@@ -31,9 +35,13 @@ class Schedule:
     needs_the_end: ClassVar[bool] = False
     """Whether the rate depends on how many steps there will be."""
     warmup: float = 0.0
+    n_epochs: int | None = None
 
     def __post_init__(self) -> None:
         check_field(self, "warmup", within(self.warmup, 0, 1), "in [0, 1)")
+        n_epochs = self.n_epochs
+        is_valid = n_epochs is None or (isinstance(n_epochs, int | np.integer) and n_epochs >= 1)
+        check_field(self, "n_epochs", is_valid, "a positive integer or None")
 
     def factors(self, steps: Array, n_steps: int) -> Array:
         """Return what the rates of ``steps``, counted from 0, are multiplied by.

@@ -192,11 +192,14 @@ def test_all_else_is_an_error_that_names_the_parameter(value):
 @pytest.mark.parametrize(
     ("parameter", "options"), [("scoring", {"early_stopping": True}), ("loss", {"solver": "es"})]
 )
-def test_the_error_of_a_scorer_names_the_parameter(parameter, options):
+@pytest.mark.parametrize(
+    ("scorer", "words"), [("accuracy", "continuous is not supported"), ("neg_log_loss", "has none of")]
+)
+def test_the_error_of_a_scorer_names_the_parameter(parameter, options, scorer, words):
     task = TASKS["regression"]
-    model = task.model(**SMALL | options, **{parameter: "accuracy"})
+    model = task.model(**SMALL | options, **{parameter: scorer})
     with (
         stays_as_it_was(model),
-        pytest.raises(ValueError, match=f"{parameter}='accuracy' cannot be computed: continuous is not"),
+        pytest.raises(ValueError, match=f"{parameter}='{scorer}' cannot be computed: .*{words}"),
     ):
         model.fit(task.X, task.y)

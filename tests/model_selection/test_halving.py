@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 import skmlp.model_selection
 from skmlp import MixtureDensityRegressor
 from skmlp.model_selection import HalvingGridSearchCV
+from skmlp.training.schedules import Constant, Cosine, Linear
 from tests.estimators.data import TASKS
 from tests.model_selection.comparisons import (
     DIABETES,
@@ -73,6 +74,9 @@ CONTINUE = {
     "early stopping": {"early_stopping": True},
     "early stopping, dropout, standardize": {"early_stopping": True, "dropout": 0.2, "standardize": True},
     "ensemble": {"n_members": 3},
+    "a plan with a length": {"learning_rate": Cosine(n_epochs=8)},
+    "a longer plan": {"learning_rate": Linear(n_epochs=30, warmup=0.2)},
+    "a warm-up with a length": {"learning_rate": Constant(n_epochs=5, warmup=0.5)},
 }
 
 
@@ -233,6 +237,13 @@ PLANNED = {
 def test_schedules_that_plan_for_the_end_start_anew(schedule, stacks):
     assert_same_found(wine(**PLANNED[schedule]), ALPHAS)
     assert stacks.total_epochs == 2 * ANEW
+
+
+def test_a_plan_ends_where_it_says(stacks):
+    search = assert_same_found(wine(learning_rate=Cosine(n_epochs=5)), ALPHAS)
+    assert search.best_estimator_.n_iter_ == 5
+    anew, continued = 2 * (4 * 2 + 2 * 4 + 1 * 5) + 5, 2 * (4 * 2 + 2 * 2 + 1 * 1) + 5
+    assert stacks.total_epochs == anew + continued
 
 
 def test_a_search_over_schedules_continues_those_that_can():

@@ -1,5 +1,6 @@
 import math
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -95,6 +96,13 @@ def test_only_planned_schedules_need_the_end(schedule):
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
+@pytest.mark.parametrize("n_epochs", [None, 1, 100, np.int64(7)])
+def test_the_length_of_a_plan_can_be_said(schedule, n_epochs):
+    assert schedule(n_epochs=n_epochs).n_epochs == n_epochs
+    assert schedule().n_epochs is None
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
 def test_fields_are_keywords(schedule):
     with pytest.raises(TypeError, match="positional"):
         schedule(0.5)
@@ -161,6 +169,10 @@ WRONG = [
     (Constant, "warmup", [-0.1, 1.0, np.nan]),
     (InverseScaling, "power_t", [np.nan, np.inf]),
     (InverseScaling, "warmup", [1.0]),
+    (Linear, "n_epochs", [0, -3, 2.0, np.inf, "10"]),
+    (Cosine, "n_epochs", [0, np.nan]),
+    (OneCycle, "n_epochs", [0, []]),
+    (Constant, "n_epochs", [0, 1.5]),
     (OneCycle, "rise", [0.0, 1.0, -0.1]),
     (OneCycle, "start", [-0.1, np.inf]),
     (OneCycle, "end", [-0.1, np.nan]),
@@ -172,5 +184,7 @@ WRONG = [
     ("cls", "name", "value"), [(cls, name, value) for cls, name, values in WRONG for value in values]
 )
 def test_values_without_a_meaning_are_refused(cls, name, value):
-    with pytest.raises(ValueError, match=rf"^{cls.__name__}\({name}={value}\): {name} must be .+\.$"):
+    with pytest.raises(
+        ValueError, match=rf"^{cls.__name__}\({re.escape(f'{name}={value!r}')}\): {name} must be .+\.$"
+    ):
         cls(**{name: value})

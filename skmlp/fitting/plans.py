@@ -1,0 +1,73 @@
+"""The plan of a schedule: how many epochs it is made for, and how many of them are done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from skmlp.fitting.problem import Problem
+from skmlp.training.schedules import Schedule
+from skmlp.training.state import State
+from skmlp.training.stopping import StopReason
+
+
+class Plan(NamedTuple):
+    """Where a fit stands in the plan of its schedule.
+
+    Attributes
+    ----------
+    n_epochs : int
+        The length of the plan.
+    n_done : int
+        Epochs of the plan that earlier calls have done.
+    n_to_train : int
+        How many more this call may do.
+    """
+
+    n_epochs: int
+    n_done: int
+    n_to_train: int
+
+
+def plan_of(problem: Problem) -> Plan:
+    """Return the plan of a fit: a new one, or that of the earlier fit that is followed.
+
+    Another schedule begins a plan of its own; the same one with another ``n_epochs`` changes the length of
+    its plan. What was cut short by ``max_time``, Ctrl-C or a callback goes on where it was.
+    """
+    choices, schedule = problem.choices, problem.choices.schedule
+    before = None if problem.earlier is None else problem.earlier.optimizer_state
+    n_epochs, n_done = schedule.n_epochs or choices.max_iter, 0
+    if before is not None and before.get("schedule") == _name(schedule):
+        if schedule.n_epochs or problem.incremental:
+            n_done = before["n_epochs_done"]
+        elif before["cut_short"]:
+            n_epochs, n_done = before["n_epochs_planned"], before["n_epochs_done"]
+    if schedule.needs_the_end and schedule.n_epochs and n_done >= n_epochs:
+        raise ValueError(
+            f"learning_rate={schedule!r} plans for n_epochs={n_epochs}, and {n_done} are done: raise"
+            " n_epochs, choose another learning_rate, or start anew with warm_start=False or a clone."
+        )
+    if problem.incremental:
+        return Plan(n_epochs, n_done, n_to_train=1)
+    left = n_epochs - n_done if schedule.needs_the_end else choices.max_iter
+    return Plan(n_epochs, n_done, n_to_train=min(choices.max_iter, left))
+
+
+def remembered_plan(problem: Problem, state: State, reasons: Sequence[StopReason]) -> dict[str, Any]:
+    """Return what `plan_of` needs to follow the plan in the next call, as strings and numbers."""
+    plan = plan_of(problem)
+    n_done = plan.n_done + max(map(len, state.curves.losses))
+    cut = {StopReason.INTERRUPTED, StopReason.CALLBACK, StopReason.MAX_ITER} & set(reasons)
+    return {
+        "schedule": _name(problem.choices.schedule),
+        "n_epochs_planned": plan.n_epochs,
+        "n_epochs_done": n_done,
+        "cut_short": bool(cut) and n_done < plan.n_epochs and not problem.incremental,
+    }
+
+
+def _name(schedule: Schedule) -> str:
+    """Return what equal schedules have in common, whatever the length of their plans."""
+    others = {name: value for name, value in vars(schedule).items() if name != "n_epochs"}
+    return f"{type(schedule).__name__} {others!r}"
