@@ -19,8 +19,7 @@ from skmlp.network.hyperparameters import PerNetwork, check_field, per_network, 
 from skmlp.network.initializers import Auto, Initializer
 from skmlp.network.parameters import ParameterSpec
 
-Shape: TypeAlias = tuple[int, int, int]
-"""The shape (K, n, m) of a block."""
+Shape: TypeAlias = tuple[int, int, int]  # (K, n, m) of a block
 
 
 @dataclass

@@ -19,8 +19,8 @@ from skmlp.training.stopping import StopReason
 Cost = Callable[[Array, Array], Array]
 """From parameters (L, P) and raw scores (L, n, q) to values (L,) that take the place of the mean loss."""
 
+# X, an array or sparse matrix of shape (n, m); y (n, q); and the sample weights (n,), or None.
 Samples: TypeAlias = tuple[Any, Array, Array | None]
-"""X, an array or sparse matrix of shape (n, m); y (n, q); and the sample weights (n,), or None."""
 
 Needs: TypeAlias = Literal["gradient", "residuals", "values"]
 """What a solver must know of the objective; residuals: the loss must be the squared error."""

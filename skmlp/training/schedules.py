@@ -79,7 +79,7 @@ class InverseScaling(Schedule):
 
     Parameters
     ----------
-    power_t : float, default=0.5
+    power_t : float >= 0, default=0.5
         How fast the rate falls.
     """
 
@@ -88,7 +88,7 @@ class InverseScaling(Schedule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_field(self, "power_t", np.isfinite(self.power_t), "finite")
+        check_field(self, "power_t", within(self.power_t, 0, np.inf), "at least 0, and finite")
 
     def after_epoch(self, rate: Array, initial: Array, samples_seen: Array) -> Array:
         return np.asarray(initial / (samples_seen + 1) ** self.power_t)

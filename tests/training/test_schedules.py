@@ -167,7 +167,7 @@ def test_pickles_to_an_equal_one(schedule):
 
 WRONG = [
     (Constant, "warmup", [-0.1, 1.0, np.nan]),
-    (InverseScaling, "power_t", [np.nan, np.inf]),
+    (InverseScaling, "power_t", [-0.1, np.nan, np.inf, None]),
     (InverseScaling, "warmup", [1.0]),
     (Linear, "n_epochs", [0, -3, 2.0, np.inf, "10"]),
     (Cosine, "n_epochs", [0, np.nan]),
