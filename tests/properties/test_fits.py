@@ -81,6 +81,8 @@ def test_predictions_are_finite_and_go_together_or_the_error_is_clear(fit, metho
     assert model.n_iter_ >= (0 if isinstance(model.solver, Solver) or model.solver in SOLVERS else 1)
     assert bool(model.loss_curve_) == bool(model.n_iter_)
     assert np.isfinite(model.loss_)
+    if method == "partial_fit" and choice.is_extreme:
+        return  # the loss is that before the step: what this has done is judged in the next call
     before = pickle.dumps(model)
     CHECKS[type(model)](model, sample)
     assert pickle.dumps(model) == before
