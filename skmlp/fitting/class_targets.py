@@ -12,7 +12,7 @@ from skmlp.fitting.parameters import plain
 from skmlp.fitting.targets import Targets
 from skmlp.network.arrays import Array
 from skmlp.network.codes import groups
-from skmlp.network.losses import LogLoss, Loss, ProbabilisticLoss
+from skmlp.network.losses import BinaryLoss, LogLoss, Loss, ProbabilisticLoss
 
 MULTILABEL, MULTIOUTPUT = "multilabel-indicator", "multiclass-multioutput"
 
@@ -48,6 +48,12 @@ class ClassTargets(Targets):
         elif kind == "multiclass":
             self.group_sizes = (len(classes),)
         self.loss = cast(ProbabilisticLoss, loss or LogLoss()).for_classes(self.group_sizes)
+        if self.group_sizes and isinstance(self.loss, BinaryLoss):
+            raise ValueError(
+                f"loss={self.loss!r} is for two classes, or labels that are there or not, and y has"
+                f" {' and '.join(map(str, self.group_sizes))} classes, whose probabilities must sum to one:"
+                " choose LogLoss or Focal."
+            )
         one_output_each = 1 if kind == "binary" else len(classes)
         self.n_outputs = sum(self.group_sizes) or one_output_each
 

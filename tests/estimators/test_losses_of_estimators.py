@@ -12,6 +12,8 @@ from sklearn.utils.class_weight import compute_sample_weight
 from skmlp import MLPClassifier, MLPRegressor
 from skmlp.network.losses import (
     AbsoluteError,
+    BinaryFocal,
+    BinaryLogLoss,
     Focal,
     Gamma,
     Huber,
@@ -266,6 +268,18 @@ def classes_of(y):
     if y.ndim == 1:
         return np.unique(y)
     return np.arange(y.shape[1]) if y.max() == 1 else [np.unique(column) for column in y.T]
+
+
+@pytest.mark.parametrize("loss", [BinaryLogLoss(), BinaryFocal()], ids=repr)
+def test_a_loss_of_yes_and_no_is_not_for_several_classes(loss):
+    model = MLPClassifier((5,), loss=loss, max_iter=3, random_state=0)
+    with (
+        stays_as_it_was(model),
+        pytest.raises(ValueError, match=r"loss=Binary\w+\(.*\) is for two classes"),
+    ):
+        model.fit(WINE.X, WINE.y)
+    two = WINE.y < 1
+    np.testing.assert_allclose(model.fit(WINE.X, two).predict_proba(WINE.X).sum(axis=1), 1)
 
 
 def test_focus_leaves_out_what_is_already_right():
