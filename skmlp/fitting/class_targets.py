@@ -221,7 +221,8 @@ def classes_of_columns(classes: Any, y: Array) -> list[Array]:
     if not is_nested(classes):
         # Labels are 0 and 1; to scikit-learn, users also pass the numbers of the columns.
         known = np.unique(np.asarray(classes))
-        if is_yes_no(known) or np.array_equal(known, np.arange(n_columns)):
+        is_range = known.dtype.kind in "iu" and np.array_equal(known, np.arange(n_columns))
+        if is_yes_no(known) or is_range:
             return [np.arange(2)] * n_columns
     raise ValueError(
         f"classes={plain(classes)!r} do not fit y, which has {n_columns} columns: pass a list with the"

@@ -39,6 +39,9 @@ class CenteredRows(LinearOperator):
     def _matmat(self, weights: Array) -> Array:
         return np.asarray(self.rows @ weights - self.center @ weights)
 
+    def _rmatvec(self, delta: Array) -> Array:
+        return self._rmatmat(delta.reshape(-1, 1))
+
     def _rmatmat(self, delta: Array) -> Array:
         return np.asarray(self.rows.T @ delta - np.outer(self.center, delta.sum(axis=0)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -25,14 +26,15 @@ class LBFGS(Solver):
 
     def minimize(self, run: Run) -> StopReason:
         descent = _Descent(run)
+        this: _Descent = weakref.proxy(descent)  # older scipy keeps what it is given until it is collected
         options = {"maxfun": run.max_fun, "maxiter": run.max_iter, "gtol": run.tol, "ftol": run.ftol}
         try:
             found = minimize(
-                descent.value_and_gradient,
+                lambda theta: this.value_and_gradient(theta),
                 run.theta.astype(float),
                 method="L-BFGS-B",
                 jac=True,
-                callback=descent.end_iteration,
+                callback=lambda theta: this.end_iteration(theta),
                 options=options,
             )
         except _StopTrainingError:
