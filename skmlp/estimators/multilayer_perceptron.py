@@ -178,11 +178,9 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
     def _fitted_choices(self) -> NetworkChoices:
         """Return what the fitted network computes; of weights set by hand, what would be fitted."""
         coefs = self.coefs_
-        params = self._params() | {
-            "hidden_layer_sizes": tuple(np.shape(coef)[-1] for coef in coefs[:-1]),
-        }
-        if hasattr(self, "_fitted_params"):
-            params |= {"initializer": "auto"} | self._fitted_params
+        is_fitted = hasattr(self, "_fitted_params")
+        params = {"initializer": "auto"} | self._fitted_params if is_fitted else self._params()
+        params |= {"hidden_layer_sizes": tuple(np.shape(coef)[-1] for coef in coefs[:-1])}
         return NetworkChoices.of(params, type(self)._loss_of(params))
 
     def _fitted_loss(self) -> Loss:

@@ -29,6 +29,9 @@ Params: TypeAlias = Mapping[str, Any]
 
 Choice = TypeVar("Choice")
 
+LOG_LOSS = LogLoss()
+"""Made once: a prediction would make it anew."""
+
 PREDICTING = {name for name, parameter in PARAMETERS.items() if parameter.predicts}
 """The parameters that say what a fitted network computes."""
 
@@ -246,7 +249,7 @@ def regression_loss(params: Params) -> Loss:
 def classification_loss(params: Params) -> Loss:
     """Return the loss of a classifier: an instance as it is, else the cross-entropy."""
     choice = params["loss"]
-    return choice if isinstance(choice, Loss) else LogLoss()
+    return choice if isinstance(choice, Loss) else LOG_LOSS
 
 
 def density_loss(params: Params) -> MixtureDensity:

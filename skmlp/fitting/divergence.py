@@ -6,6 +6,7 @@ The final loss is compared with that of a constant prediction, the least that a 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -18,8 +19,8 @@ from skmlp.training.result import TrainingResult
 ABSURD = 1000.0
 """How many times the loss of a constant prediction is absurd."""
 
-N_ROWS = 1000
-"""About how many training samples are predicted for it: a fraction of an epoch."""
+N_ROWS = 250
+"""At most how many training samples are predicted for it: about those of a step."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,11 @@ def is_absurd(problem: Problem, losses: Array, of_constant: float) -> Array:
 
 
 def judged_rows(problem: Problem) -> Array:
-    """Return about `N_ROWS` training samples, none without weight."""
+    """Return at most `N_ROWS` training samples, none without weight."""
     rows, weights = problem.rows, problem.data.sample_weight
     if weights is not None:
         rows = rows[weights[rows] > 0]
-    return rows[:: max(1, len(rows) // N_ROWS)]
+    return rows[:: max(1, ceil(len(rows) / N_ROWS))]
 
 
 def losses_at(problem: Problem, theta: Array, rows: Array) -> Array:
