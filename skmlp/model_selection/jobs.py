@@ -236,7 +236,7 @@ class Preparation:
         return replace(problem, held_out=held_out, validate=replace(validate, data=held_out))
 
     def _read(self, network: BaseMultilayerPerceptron, choices: Choices, sample_weight: Any) -> Reading:
-        """Check and encode the part; if need be no copy of X is kept: its rows are told instead."""
+        """Check and encode the part; where a network can take rows of X itself, no copy is kept."""
         X, y = self.cut.X, self.cut.y
         reading = read(network, choices, X, y, sample_weight, classes=None, continuing=False)
         if has_callbacks(network) or not takes_rows(choices, self.part):
