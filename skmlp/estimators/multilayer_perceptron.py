@@ -35,6 +35,7 @@ from skmlp.network.arrays import Array
 from skmlp.network.initializers import Initializer
 from skmlp.network.losses import Loss
 from skmlp.network.normalizations import Normalization
+from skmlp.training.checkpoints import Checkpoint
 from skmlp.training.full_batch import Solver
 from skmlp.training.optimizers import Optimizer
 from skmlp.training.schedules import Schedule
@@ -83,6 +84,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
     scoring: str | Callable[..., Any] | None = None
     n_members: int = 1
     max_time: float | None = None
+    checkpoint: Checkpoint | None = None
 
     _y_numeric: ClassVar[bool]
     _parameters: ClassVar[Mapping[str, Parameter]] = PARAMETERS

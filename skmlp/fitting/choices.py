@@ -19,6 +19,7 @@ from skmlp.network.losses import LOSSES, LogLoss, Loss, Quantile, SquaredError
 from skmlp.network.mixture_density import MixtureDensity
 from skmlp.network.network import Network, multilayer_perceptron
 from skmlp.network.normalizations import NORMALIZATIONS, Normalization
+from skmlp.training.checkpoints import Checkpoint
 from skmlp.training.full_batch import Solver
 from skmlp.training.optimizers import OPTIMIZERS, Optimizer
 from skmlp.training.schedules import SCHEDULES, InverseScaling, Schedule
@@ -136,6 +137,7 @@ class Choices:
     early_stopping: bool
     standardize: bool
     max_time: float | None
+    checkpoint: Checkpoint | None
     dtype: str
     params: Params = per_network()
     alpha: float = per_network()

@@ -23,6 +23,7 @@ from skmlp.network.activations import ACTIVATIONS, Activation
 from skmlp.network.initializers import INITIALIZERS, Initializer
 from skmlp.network.losses import LOSSES, LogLoss, Loss, ProbabilisticLoss
 from skmlp.network.normalizations import NORMALIZATIONS, Normalization
+from skmlp.training.checkpoints import Checkpoint
 from skmlp.training.full_batch import Solver
 from skmlp.training.optimizers import OPTIMIZERS, Optimizer
 from skmlp.training.schedules import SCHEDULES, Schedule
@@ -320,6 +321,15 @@ PARAMETERS: dict[str, Parameter] = {
         """
         Seconds after which no further epoch (iteration) begins; None: no limit. An ensemble then consists
         of the members that were trained.
+        """,
+    ),
+    "checkpoint": Parameter(
+        "Checkpoint, or None",
+        lambda value: value is None or isinstance(value, Checkpoint),
+        """
+        Where ``fit`` saves how far it has come, such as ``Checkpoint("directory", every=60)``. When its
+        process has died, a fit with equal parameters to equal data continues from there, with the same
+        result. Solvers that are not stochastic save what they have finished; ``partial_fit`` saves nothing.
         """,
     ),
     "n_components": Parameter(

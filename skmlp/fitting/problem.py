@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
+from skmlp.fitting.checkpoints import FitFile, file_of
 from skmlp.fitting.choices import Choices
 from skmlp.fitting.data import Data, Reading, hold_out
 from skmlp.fitting.early_stopping import Validation
@@ -83,6 +84,8 @@ class Problem:
         Whether this is a call to ``partial_fit``.
     earlier : Earlier, or None
         Where training continues from.
+    file : FitFile, or None
+        Where the fit is saved, and was.
     validate : Validation, or None
         What scores the networks after each epoch.
     cost : callable, or None
@@ -102,6 +105,7 @@ class Problem:
     streams: list[np.random.Generator]
     incremental: bool = False
     earlier: Earlier | None = None
+    file: FitFile | None = None
     validate: Validation | None = None
     cost: Callable[[Array, Array], Array] | None = None
 
@@ -162,7 +166,9 @@ def prepare(
     """
     given, targets = reading.data, reading.targets
     network = choices.network.network(given.X.shape[1], targets.loss.n_scores(targets.n_outputs))
-    random_state = check_random_state(choices.random_state)
+    file = None if incremental else file_of(choices, given, held_out, earlier)
+    seed = choices.random_state if file is None or file.seed is None else file.seed
+    random_state = check_random_state(seed)
     seeds, random_states = member_streams(random_state, choices.n_members)
     # A warm start draws initial weights that it does not use: what is drawn after them, the validation
     # part, is then the same as in the first fit.
@@ -194,6 +200,7 @@ def prepare(
         streams=layer_streams(network, random_states),
         incremental=incremental,
         earlier=earlier,
+        file=file,
         validate=None if held_out is None else Validation(network, targets, scalers.scaled(held_out)),
     )
 

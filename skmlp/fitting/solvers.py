@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
 
+from skmlp.fitting.checkpoints import FitFile
 from skmlp.fitting.combinations import check_batch_size
 from skmlp.fitting.plans import plan_of
 from skmlp.fitting.problem import Problem
@@ -16,13 +18,14 @@ from skmlp.fitting.stacks import PooledSamples, networks_of, per_network, valida
 from skmlp.network.hyperparameters import stacked
 from skmlp.network.objective import Objective
 from skmlp.training.batches import Batches
+from skmlp.training.checkpoints import Saver
 from skmlp.training.full_batch import Run
 from skmlp.training.optimizers import Optimizer
 from skmlp.training.result import Monitor, TrainingResult
 from skmlp.training.stack import Setup
 from skmlp.training.state import State
 from skmlp.training.stochastic import StochasticSolver
-from skmlp.training.stopping import Stopping
+from skmlp.training.stopping import Stopping, StopReason
 
 
 def train(problem: Problem, monitor: Monitor) -> TrainingResult:
@@ -31,6 +34,8 @@ def train(problem: Problem, monitor: Monitor) -> TrainingResult:
     if isinstance(choices.solver, Optimizer):
         (result,) = train_stack([problem], monitor)
         return result
+    if problem.file is not None and problem.file.is_complete:
+        return problem.file.result()
     samples = data.X, problem.y, data.sample_weight  # class indicators are made once
     runs = [
         Run(
@@ -47,7 +52,10 @@ def train(problem: Problem, monitor: Monitor) -> TrainingResult:
         )
         for k, network in enumerate(np.eye(len(problem.theta), dtype=bool))
     ]
-    return choices.solver.train(runs)
+    result = choices.solver.train(runs)
+    if problem.file is not None and len(final_reasons(result, monitor)) == len(runs):
+        problem.file.save_result(result)
+    return result
 
 
 def train_stack(
@@ -78,12 +86,8 @@ def train_stack(
     optimizers = [cast(Optimizer, problem.choices.solver) for problem in problems for _ in problem.theta]
     weight_decay = per_network(problems, lambda choices: choices.weight_decay)
     max_grad_norm = per_network(problems, lambda choices: choices.max_grad_norm or np.inf)
-    if states is None:
-        started = [started_state(problem) for problem in problems]
-        for problem, state in zip(problems, started, strict=True):
-            resume(problem, state)
-    else:
-        started = [deepcopy(state) for state in states]
+    before = [None] * len(problems) if states is None else states
+    started = [start_of(problem, state) for problem, state in zip(problems, before, strict=True)]
     for state, start in zip(started, samples.starts, strict=True):
         state.order += start
     setup = Setup(
@@ -115,14 +119,66 @@ def train_stack(
         monitor=monitor,
         n_epochs=plan.n_epochs,
         first_step=plan.n_done * len(setup.batches.counts),
+        saver=saver_of(problems, samples.starts),
     )
-    alone = len(problems) == 1
-    result = solver.train(started[0] if alone else State.concatenate(started))
-    results = [result] if alone else [result.of(networks) for networks in networks_of(problems)]
+    alone, stack = len(problems) == 1, networks_of(problems)
+    stopped = {
+        own.start + k: reason
+        for problem, own in zip(problems, stack, strict=True)
+        if problem.file is not None
+        for k, reason in problem.file.stopped.items()
+    }
+    result = solver.train(started[0] if alone else State.concatenate(started), stopped)
+    results = [result] if alone else [result.of(networks) for networks in stack]
     for each, problem, start in zip(results, problems, samples.starts, strict=True):
-        if each.state is not None:
-            each.state.order = each.state.order[:, : len(problem.rows)] - start
+        each.state = with_own_rows(cast(State, each.state), problem, start)
+        file, is_amid_an_epoch = problem.file, StopReason.INTERRUPTED in each.reasons
+        if file is not None and not file.is_complete and not is_amid_an_epoch:
+            file.save(each.state, final_reasons(each, monitor))
     return results
+
+
+def start_of(problem: Problem, before: State | None) -> State:
+    """Return the state that training begins with: what was saved of the fit, ``before``, or a new one."""
+    file = problem.file
+    if file is not None and file.is_there:
+        random_states = problem.random_states if problem.choices.shuffle else []
+        if problem.earlier is not None:  # a stream that the user passed in has not shuffled
+            random_states = [np.random.RandomState() for _ in random_states]
+        return file.state(random_states, problem.streams)
+    if before is not None:
+        return deepcopy(before)
+    state = started_state(problem)
+    resume(problem, state)
+    return state
+
+
+def saver_of(problems: Sequence[Problem], starts: Sequence[int]) -> Saver | None:
+    """Return what saves each fit of a stack in its file; None without a ``checkpoint``."""
+    checkpoint = problems[0].choices.checkpoint
+    if checkpoint is None:
+        return None
+
+    def save(state: State, stopped: dict[int, StopReason]) -> None:
+        for problem, own, start in zip(problems, networks_of(problems), starts, strict=True):
+            networks = range(own.start, own.stop)
+            of_fit = with_own_rows(state.take(np.array(networks)), problem, start)
+            cast(FitFile, problem.file).save(
+                of_fit, {i: stopped[k] for i, k in enumerate(networks) if k in stopped}
+            )
+
+    return Saver(save, checkpoint.every)
+
+
+def with_own_rows(state: State, problem: Problem, start: int) -> State:
+    """Return the state of a fit whose samples begin at ``start`` among those of its stack."""
+    return replace(state, order=state.order[:, : len(problem.rows)] - start)
+
+
+def final_reasons(result: TrainingResult, monitor: Monitor) -> dict[int, StopReason]:
+    """Return why networks have stopped, without those that would go on if there were more time."""
+    cut_short = StopReason.CALLBACK if monitor.time_is_up else StopReason.INTERRUPTED
+    return {k: reason for k, reason in enumerate(result.reasons) if reason is not cut_short}
 
 
 def started_state(problem: Problem) -> State:

@@ -261,6 +261,10 @@ def key_of(fit: PreparedFit) -> Hashable:
     if not choices.is_stochastic or choices.max_time is not None:
         return fit.request.index  # one by one
     n_epochs = 0 if before is None else len(before.curves.losses[0])
+    if (file := fit.problem.file) is not None and file.is_there:
+        if file.is_complete:
+            return fit.request.index  # there is nothing to train
+        n_epochs = file.n_epochs
     key = stack_key(fit.problem), n_epochs
     try:
         hash(key)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from skmlp.network.arrays import Array
+from skmlp.training.checkpoints import Saver
 from skmlp.training.result import Epoch, Monitor, TrainingResult
 from skmlp.training.schedules import Schedule
 from skmlp.training.stack import Setup, Stack
@@ -35,6 +36,8 @@ class StochasticSolver:
         Number of epochs that the schedule plans for.
     first_step : int, default=0
         The step of its plan that the schedule begins with.
+    saver : Saver, default=None
+        Saves the state between two epochs.
     """
 
     setup: Setup
@@ -43,29 +46,36 @@ class StochasticSolver:
     monitor: Monitor = field(default_factory=Monitor)
     n_epochs: int | None = None
     first_step: int = 0
+    saver: Saver | None = None
 
-    def train(self, state: State) -> TrainingResult:
+    def train(self, state: State, stopped: Mapping[int, StopReason] | None = None) -> TrainingResult:
         """Train from ``state``, which is overwritten and returned within the result.
 
-        The number of epochs in its curves counts: training continues up to ``stopping.max_iter``.
+        The number of epochs in its curves counts: training continues up to ``stopping.max_iter``. Networks
+        that have ``stopped`` before, for the given reasons, stay as they are.
         """
         if self.validate is not None and state.best_theta is None:
             raise ValueError("Training with validation needs a state that began with validated=True.")
-        stack = Stack(self.setup, state, np.arange(len(state.theta)))
-        reasons = dict.fromkeys(range(len(state.theta)), StopReason.MAX_ITER)
+        n_networks, reasons = len(state.theta), dict(stopped or {})
+        stack = Stack(self.setup, state, np.arange(n_networks))
+        if 0 < len(reasons) < n_networks:
+            stack = stack.keep(~np.isin(stack.networks, list(reasons)))
         try:
             # Overflow is no surprise here: it is found, named and returned as divergence.
             with np.errstate(all="ignore"):
-                for index in range(len(state.curves.losses[0]), self.setup.stopping.max_iter):
+                for index in range(max(map(len, state.curves.losses)), self.setup.stopping.max_iter):
+                    if len(reasons) == n_networks:
+                        break
                     self.monitor.begin(index)
                     stops = self._epoch(index, stack)
                     reasons |= stops
-                    if len(stops) == len(stack.networks):
-                        break
-                    if stops:
+                    if stops and len(reasons) < n_networks:
                         leaving = np.isin(stack.networks, list(stops))
                         state.put(stack.networks[leaving], stack.state.take(np.flatnonzero(leaving)))
                         stack = stack.keep(~leaving)
+                    if self.saver is not None and self.saver.is_due and len(reasons) < n_networks:
+                        state.put(stack.networks, stack.state)
+                        self.saver(state, reasons)
         except KeyboardInterrupt:
             reasons |= dict.fromkeys(stack.networks.tolist(), StopReason.INTERRUPTED)
         state.put(stack.networks, stack.state)
@@ -75,8 +85,8 @@ class StochasticSolver:
             theta=state.theta if best is None else best,
             losses=[losses[-1] if losses else np.inf for losses in state.curves.losses],
             curves=state.curves,
-            reasons=[*reasons.values()],
-            messages=[""] * len(reasons),
+            reasons=[reasons.get(k, StopReason.MAX_ITER) for k in range(n_networks)],
+            messages=[""] * n_networks,
             state=state,
         )
 

@@ -9,7 +9,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skmlp import MLPClassifier, MLPRegressor
+from skmlp import Checkpoint, MLPClassifier, MLPRegressor
 from skmlp.network.activations import ELU, LeakyReLU
 from skmlp.network.initializers import TruncatedNormal
 from skmlp.network.losses import Focal, Huber, LogLoss, Quantile
@@ -330,6 +330,7 @@ AFTERWARDS = {
     "scoring": "loss",
     "n_members": 3,
     "max_time": 1.0,
+    "checkpoint": Checkpoint("somewhere"),
     "loss": "anything",
     "quantile": 0.3,
     "population_size": 2,

@@ -80,6 +80,7 @@ WRONG = {
     "scoring": [1, 0.5, ["accuracy"], "bogus", np.array([4, 2])],
     "n_members": [0, -1, 2.0, "3", None, True],
     "max_time": [0, -1, np.nan, np.inf, "1", True],
+    "checkpoint": ["directory", 60, True],
     "quantile": [0, 1, -0.1, 1.5, np.nan, "0.5", True],
     "population_size": [0, 1, 2.5, "all", None, True],
     "n_restarts": [-1, 0.5, np.inf, "1", None, True],
@@ -143,6 +144,7 @@ RIGHT = {
     "scoring": [None, "loss", "r2", np.mean],
     "n_members": [1, 2, np.int64(2)],
     "max_time": [None, 100, np.float32(100)],
+    "checkpoint": [None],  # files: in test_checkpoints.py
     "quantile": [0.1, np.float32(0.5)],
     "population_size": ["auto", 2, np.int64(10)],
     "n_restarts": [0, np.int64(3)],
@@ -174,7 +176,7 @@ def fitted(parameters, task=TASK):
 
 def test_the_tables_name_every_parameter():
     names = {name for cls in CLASSES for name in inspect.signature(cls).parameters}
-    assert names == set(WRONG) == set(RIGHT) == set(MATTERS)
+    assert names == set(WRONG) == set(RIGHT) == {*MATTERS, "checkpoint"}  # which changes no result
     assert names == set(PARAMETERS) - {"classification_loss"}  # what "loss" is for a classifier
 
 
@@ -406,6 +408,7 @@ MORE = {
     "scoring": None,
     "n_members": 1,
     "max_time": None,
+    "checkpoint": None,
     "population_size": "auto",
     "n_restarts": 3,
 }
