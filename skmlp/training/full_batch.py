@@ -126,6 +126,8 @@ class Solver(ABC):
                     run.reason = ended or self.minimize(run)
                 if run.reason in (StopReason.CALLBACK, StopReason.INTERRUPTED):
                     ended = run.reason
+                elif not run.losses:  # it ended where it started
+                    run.losses.append(run.loss)
         return TrainingResult(
             theta=np.stack([run.theta for run in runs]),
             losses=[run.loss for run in runs],

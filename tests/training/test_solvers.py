@@ -104,3 +104,15 @@ def test_interruption_of_the_first_iteration_ends_all_training(solver):
     assert result.reasons == [StopReason.INTERRUPTED] * 3
     assert [len(curve) for curve in result.curves.losses] == [1, 0, 0]
     np.testing.assert_array_equal(result.theta[1:], theta[1:])
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "lm"])
+def test_training_that_ends_where_it_started_has_a_loss(solver):
+    theta, objective, result = train(SOLVERS[solver], tol=100.0)
+    np.testing.assert_array_equal(result.theta, theta)
+    assert result.reasons == [StopReason.CONVERGED] * 3
+    values = [
+        float(objective.keep(own).values(theta[own], *SAMPLES, reported=True)[0])
+        for own in np.eye(3, dtype=bool)
+    ]
+    assert result.curves.losses == [[value] for value in values] == [[loss] for loss in result.losses]
