@@ -26,7 +26,7 @@ if rounds_by_address():
     os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
 
 
-STRIDE = 23
+STRIDE = 29
 """A prime: in no cross of tables do cases that many apart share a parameter every time."""
 
 
