@@ -12,8 +12,8 @@ from skmlp.estimators.base_regressor import BaseRegressor
 from skmlp.estimators.documentation import documented
 from skmlp.estimators.floating_point import unraised
 from skmlp.fitting.choices import density_loss
-from skmlp.fitting.parameters import is_number
 from skmlp.fitting.targets import DensityTargets
+from skmlp.fitting.values import is_number
 from skmlp.network.arrays import Array
 from skmlp.network.gaussian_mixture import GaussianMixture
 from skmlp.network.mixture_density import MixtureDensity

@@ -23,13 +23,14 @@ from skmlp.estimators.problems import default_parameters, problem_of
 from skmlp.fitting.choices import NetworkChoices, Params
 from skmlp.fitting.curves import with_own_curves
 from skmlp.fitting.outcome import fitted_attributes
-from skmlp.fitting.parameters import PARAMETERS, STOCHASTIC_SOLVERS, Parameter, plain
+from skmlp.fitting.parameters import PARAMETERS, STOCHASTIC_SOLVERS, Parameter
 from skmlp.fitting.problem import Earlier, Problem
 from skmlp.fitting.publishing import FittedNetwork, attribute_names, of_member
 from skmlp.fitting.reports import report
 from skmlp.fitting.scaling import Scalers
 from skmlp.fitting.solvers import train
 from skmlp.fitting.targets import Targets
+from skmlp.fitting.values import plain
 from skmlp.network.activations import Activation
 from skmlp.network.arrays import Array
 from skmlp.network.initializers import Initializer

@@ -11,7 +11,8 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 
 from skmlp.fitting.combinations import check_combinations, check_hidden_layers
-from skmlp.fitting.parameters import PARAMETERS, entries, hidden_sizes
+from skmlp.fitting.parameters import PARAMETERS
+from skmlp.fitting.values import entries, hidden_sizes
 from skmlp.network.activations import ACTIVATIONS, Activation
 from skmlp.network.hyperparameters import per_network
 from skmlp.network.initializers import INITIALIZERS, Initializer

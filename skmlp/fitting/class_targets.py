@@ -8,8 +8,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.multiclass import unique_labels
 
-from skmlp.fitting.parameters import plain
 from skmlp.fitting.targets import Targets
+from skmlp.fitting.values import plain
 from skmlp.network.arrays import Array
 from skmlp.network.codes import groups
 from skmlp.network.losses import BinaryLoss, LogLoss, Loss, ProbabilisticLoss

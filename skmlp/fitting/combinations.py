@@ -6,7 +6,8 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from skmlp.fitting.parameters import STOCHASTIC_SOLVERS, entries, hidden_sizes
+from skmlp.fitting.parameters import STOCHASTIC_SOLVERS
+from skmlp.fitting.values import entries, hidden_sizes
 from skmlp.network.losses import SquaredError
 from skmlp.network.mixture_density import MixtureDensity
 from skmlp.network.normalizations import BatchNormalization

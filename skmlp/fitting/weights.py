@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils import check_array
 
 from skmlp.fitting.class_targets import ClassTargets
-from skmlp.fitting.parameters import is_boolean, is_number, plain
+from skmlp.fitting.values import is_boolean, is_number, plain
 from skmlp.network.arrays import Array
 
 

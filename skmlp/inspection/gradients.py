@@ -12,8 +12,8 @@ from sklearn.base import clone
 
 from skmlp.estimators.problems import problem_of
 from skmlp.fitting.choices import is_cost
-from skmlp.fitting.parameters import is_number
 from skmlp.fitting.problem import Problem
+from skmlp.fitting.values import is_number
 from skmlp.inspection.plotting import check_is_ours
 from skmlp.inspection.summary import name_of
 from skmlp.inspection.tables import Table

@@ -7,7 +7,7 @@ from typing import Any
 from sklearn.utils.validation import check_is_fitted
 
 from skmlp.estimators.multilayer_perceptron import BaseMultilayerPerceptron
-from skmlp.fitting.parameters import is_integer
+from skmlp.fitting.values import is_integer
 
 COLORS = (
     "#0072B2",
