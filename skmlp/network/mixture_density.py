@@ -112,7 +112,7 @@ class MixtureDensity(Loss):
         variance = np.average((y - np.average(y, axis=0, weights=weights)) ** 2, axis=0, weights=weights)
         scales = np.sqrt(np.maximum(variance - means.var(axis=0), variance / self.n_components**2))
         above_floor = np.maximum(scales - self.min_scale, 0.01 * self.min_scale)
-        scale_scores[...] = np.log(np.expm1(above_floor))
+        scale_scores[...] = above_floor + np.log(-np.expm1(-above_floor))  # the inverse of softplus
         return scores
 
     def value(self, z: Array, y: Array) -> Array:

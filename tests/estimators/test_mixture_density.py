@@ -377,6 +377,12 @@ def test_partial_fits_to_targets_that_are_all_alike():
 # The floor of the scales.
 
 
+@pytest.mark.parametrize("min_scale", [1e-300, 1e3, 1e300])
+def test_a_floor_of_any_size_is_no_error(min_scale):
+    model = small(max_iter=3, n_components=3, min_scale=min_scale).fit(DIABETES.X, DIABETES.y)
+    assert np.isfinite(model.score_samples(DIABETES.X, DIABETES.y)).all()
+
+
 @pytest.mark.parametrize("min_scale", [0.003, 0.03, 0.1])
 def test_the_floor_bounds_the_likelihood_of_values_that_repeat(min_scale):
     """Each component collapses onto one of three values: the smaller the floor, the more likely."""
