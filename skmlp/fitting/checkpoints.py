@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import warnings
 from collections.abc import Sequence
@@ -18,9 +19,9 @@ from sklearn.utils import check_random_state
 
 import skmlp
 from skmlp.fitting.choices import Choices
-from skmlp.fitting.data import Data
+from skmlp.fitting.data import Data, Reading
 from skmlp.network.arrays import Array
-from skmlp.training.checkpoints import parts_of, read, state_of, write
+from skmlp.training.checkpoints import parts_of, plain, read, remove_unfinished, state_of, write
 from skmlp.training.result import TrainingResult
 from skmlp.training.state import Curves, State
 from skmlp.training.stopping import StopReason
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 Identity: TypeAlias = dict[str, dict[str, str]]
 """Digests of the parameters and the data of a fit, by their names."""
+
+CONTINUED = {StopReason.CALLBACK, StopReason.INTERRUPTED}
+"""What ends the work on a network before it has come to its end: a time limit, a callback, the user."""
 
 WITHOUT_EFFECT = {"checkpoint", "max_time", "verbose"}
 """The parameters that do not change what a fit that comes to its end has learned."""
@@ -61,8 +65,8 @@ class FitFile:
 
     @property
     def is_there(self) -> bool:
-        """Whether there was a file."""
-        return bool(self.notes)
+        """Whether something was saved."""
+        return "curves" in self.notes
 
     @property
     def stopped(self) -> dict[int, StopReason]:
@@ -77,7 +81,7 @@ class FitFile:
     @property
     def is_complete(self) -> bool:
         """Whether the fit had come to its end."""
-        return self.is_there and len(self.stopped) == len(self.notes["reasons"])
+        return self.is_there and all(self.notes["reasons"])
 
     def state(
         self, random_states: Sequence[np.random.RandomState], streams: Sequence[np.random.Generator]
@@ -85,33 +89,41 @@ class FitFile:
         """Return the state that was saved; the random streams are set to where they were."""
         return state_of(self.arrays, self.notes, random_states, streams)
 
-    def result(self) -> TrainingResult:
+    def result(self, random_states: Sequence[np.random.RandomState]) -> TrainingResult:
         """Return what became of networks that were trained by a solver without epochs."""
-        notes, reasons = self.notes, [*self.stopped.values()]
-        curves = Curves(**notes["curves"])
+        notes = self.notes
+        for random_state, of_stream in zip(random_states, notes["random_states"], strict=True):
+            random_state.set_state(of_stream)
+        reasons, curves = [*self.stopped.values()], Curves(**notes["curves"])
         return TrainingResult(self.arrays["theta"], notes["losses"], curves, reasons, notes["messages"])
 
     def save(self, state: State, stopped: dict[int, StopReason]) -> None:
         """Save the state of networks, of which some may have ``stopped``."""
         arrays, notes = parts_of(state)
-        self._write(arrays, notes, [stopped.get(k) for k in range(len(state.theta))])
+        reasons = [stopped.get(k) for k in range(len(state.theta))]
+        self._write(arrays, notes | {"reasons": names_of(reasons)})
 
-    def save_result(self, result: TrainingResult) -> None:
-        """Save what became of networks that were trained by a solver without epochs."""
-        notes = {"curves": vars(result.curves), "losses": result.losses, "messages": result.messages}
-        self._write({"theta": result.theta}, notes, result.reasons)
+    def save_result(self, result: TrainingResult, random_states: Sequence[np.random.RandomState]) -> None:
+        """Save what became of networks that were trained by a solver without epochs, if it is final."""
+        notes = {
+            "curves": vars(result.curves),
+            "losses": result.losses,
+            "messages": result.messages,
+            "random_states": [plain(each.get_state(legacy=False)) for each in random_states],
+            "reasons": names_of(result.reasons),
+        }
+        if all(notes["reasons"]):
+            self._write({"theta": result.theta}, notes)
 
-    def _write(
-        self, arrays: dict[str, Array], notes: dict[str, Any], reasons: Sequence[StopReason | None]
-    ) -> None:
-        notes |= {"identity": self.identity, "shown": self.shown, "seed": self.seed}
-        notes |= {"versions": versions(), "reasons": [reason and reason.name for reason in reasons]}
+    def reserve(self) -> None:
+        """Write a file without progress, by which other fits know that this name is taken."""
+        self._write({}, {"reasons": []})
+
+    def _write(self, arrays: dict[str, Array], notes: dict[str, Any]) -> None:
+        own = {"versions": versions(), "identity": self.identity, "shown": self.shown, "seed": self.seed}
         try:
-            write(self.path, arrays, notes)
-            if all(reasons):
-                for left in self.path.parent.glob(f"{self.path.stem}.*.tmp"):  # by killed processes
-                    left.unlink(missing_ok=True)
-        except OSError as error:
+            write(self.path, arrays, notes | own)
+        except (OSError, MemoryError) as error:
             warnings.warn(
                 f"checkpoint: {self.path} could not be written ({error}). Training goes on; what was saved"
                 " before is still there.",
@@ -119,16 +131,22 @@ class FitFile:
             )
 
 
+def names_of(reasons: Sequence[StopReason | None]) -> list[str | None]:
+    """Return why networks have stopped; None of those that the next fit continues."""
+    return [None if reason in CONTINUED or reason is None else reason.name for reason in reasons]
+
+
 def file_of(
-    choices: Choices, given: Data, held_out: Data | None, earlier: Earlier | None
+    choices: Choices, reading: Reading, held_out: Data | None, earlier: Earlier | None
 ) -> FitFile | None:
     """Return the file of a fit, or None without a ``checkpoint``.
 
     Parameters
     ----------
     choices : Choices
-    given, held_out : Data
-        The samples as the user gave them, and those to validate on.
+    reading : Reading
+    held_out : Data, or None
+        Validation samples of the user.
     earlier : Earlier, or None
         What training continues from.
 
@@ -146,17 +164,21 @@ def file_of(
     params = {name: value for name, value in params.items() if name not in WITHOUT_EFFECT}
     identity = {
         "parameter": {name: digest(value, name) for name, value in params.items()},
-        "data": digests_of_data(given, held_out, earlier),
+        "data": digests_of_data(reading, held_out, earlier),
     }
     shown = {name: f"{value!r:.80}" for name, value in params.items()}
     path = directory_of(checkpoint.directory) / f"{checkpoint.name or joblib.hash(identity)}.npz"
+    remove_unfinished(path)
     if not path.exists():
         seed = int(check_random_state(None).randint(np.iinfo(np.int32).max)) if is_drawn else None
-        return FitFile(path, identity, shown, seed, {}, {})
+        file = FitFile(path, identity, shown, seed, {}, {})
+        if checkpoint.name is not None:
+            file.reserve()
+        return file
     arrays, notes = read(path)
     check_notes(path, identity, shown, notes)
     file = FitFile(path, identity, shown, notes["seed"], arrays, notes)
-    if choices.verbose:
+    if choices.verbose and file.is_there:
         how = "Training ended" if file.is_complete else "Continuing"
         print(f"{how} after iteration {file.n_epochs}: {path}")
     return file
@@ -164,7 +186,7 @@ def file_of(
 
 def directory_of(directory: str | os.PathLike[str]) -> Path:
     """Return a directory that is there, or raise an error if nothing can be written into it."""
-    path = Path(directory).expanduser()
+    path = Path(directory).expanduser().absolute()  # whatever directory the process changes to
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -177,24 +199,47 @@ def directory_of(directory: str | os.PathLike[str]) -> Path:
 def digest(value: Any, name: str) -> str:
     """Return what equal values of a parameter have in common, in every process."""
     try:
-        return str(joblib.hash(value))
+        return str(joblib.hash(by_names(value)))
     except Exception as error:  # pickling may raise anything
         raise ValueError(
-            f"checkpoint tells fits apart by their parameters, and {name}={value!r} cannot be pickled"
-            f" ({error}): define its functions by def at the top of a module, or leave checkpoint out."
+            f"checkpoint tells fits apart by their parameters, and {name}={value!r} cannot be told from"
+            f" others ({error}): define its functions by def at the top of a module, or leave it out."
         ) from error
 
 
-def digests_of_data(given: Data, held_out: Data | None, earlier: Earlier | None) -> dict[str, str]:
+def by_names(value: Any) -> Any:
+    """Return a value with names in the place of functions and classes.
+
+    Those of a script have no module in a worker from which they could be pickled.
+    """
+    if isinstance(value, dict):
+        return {key: by_names(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [type(value).__name__, *map(by_names, value)]
+    if isinstance(value, type) or inspect.isroutine(value):
+        if "<" in value.__qualname__:
+            raise ValueError(f"{value.__qualname__} has no name of its own")
+        return f"{value.__module__}.{value.__qualname__}"
+    if hasattr(value, "__dict__") and not isinstance(value, np.ndarray):
+        return by_names(type(value)), by_names(vars(value))
+    return value
+
+
+def digests_of_data(reading: Reading, held_out: Data | None, earlier: Earlier | None) -> dict[str, str]:
     """Return the digests of what a fit was given."""
-    parts: dict[str, Any] = {"X": rows_of(given), "y": given.labels, "sample_weight": given.sample_weight}
+    given = reading.data
+    parts: dict[str, Any] = {
+        "X": rows_of(given),
+        "y": (given.y, reading.targets.attributes()),
+        "sample_weight": given.sample_weight,
+    }
     if held_out is not None:
-        parts["X_val"], parts["y_val"] = rows_of(held_out), held_out.labels
+        parts |= {"X_val": rows_of(held_out), "y_val": held_out.y}
         parts["sample_weight_val"] = held_out.sample_weight
     if earlier is not None:
         weights = earlier.fitted.theta(earlier.fitted.dtype)
         parts["earlier fit"] = weights, earlier.optimizer_state, earlier.n_seen
-    return {name: str(joblib.hash(comparable(value))) for name, value in parts.items()}
+    return {name: str(joblib.hash(comparable(part), coerce_mmap=True)) for name, part in parts.items()}
 
 
 def rows_of(data: Data) -> Any:
@@ -216,7 +261,9 @@ def versions() -> dict[str, str]:
 
 def check_notes(path: Path, identity: Identity, shown: dict[str, str], notes: dict[str, Any]) -> None:
     """Raise an error if a file was written by other versions, or for another fit."""
-    now, before = versions(), notes.get("versions", {})
+    if not isinstance(notes, dict) or "identity" not in notes:
+        raise ValueError(f"checkpoint: {path} is not the file of a fit: delete it to begin anew.")
+    now, before = versions(), notes["versions"]
     other = [f"{name} {before.get(name)}, now {now[name]}" for name in now if before.get(name) != now[name]]
     if other:
         raise ValueError(

@@ -76,6 +76,7 @@ class FitMonitor(Monitor):
 
     @property
     def time_is_up(self) -> bool:
+        """Whether ``max_time`` has ended training."""
         return self.time_limit is not None and self.time_limit.is_up
 
     def begin(self, index: int) -> None:

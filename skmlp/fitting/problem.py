@@ -166,7 +166,7 @@ def prepare(
     """
     given, targets = reading.data, reading.targets
     network = choices.network.network(given.X.shape[1], targets.loss.n_scores(targets.n_outputs))
-    file = None if incremental else file_of(choices, given, held_out, earlier)
+    file = None if incremental else file_of(choices, reading, held_out, earlier)
     seed = choices.random_state if file is None or file.seed is None else file.seed
     random_state = check_random_state(seed)
     seeds, random_states = member_streams(random_state, choices.n_members)

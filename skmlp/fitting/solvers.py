@@ -35,7 +35,7 @@ def train(problem: Problem, monitor: Monitor) -> TrainingResult:
         (result,) = train_stack([problem], monitor)
         return result
     if problem.file is not None and problem.file.is_complete:
-        return problem.file.result()
+        return problem.file.result(problem.random_states)
     samples = data.X, problem.y, data.sample_weight  # class indicators are made once
     runs = [
         Run(
@@ -53,13 +53,13 @@ def train(problem: Problem, monitor: Monitor) -> TrainingResult:
         for k, network in enumerate(np.eye(len(problem.theta), dtype=bool))
     ]
     result = choices.solver.train(runs)
-    if problem.file is not None and len(final_reasons(result, monitor)) == len(runs):
-        problem.file.save_result(result)
+    if problem.file is not None:
+        problem.file.save_result(result, problem.random_states)
     return result
 
 
 def train_stack(
-    problems: Sequence[Problem], monitor: Monitor, states: Sequence[State] | None = None
+    problems: Sequence[Problem], monitor: Monitor, states: Sequence[State | None] | None = None
 ) -> list[TrainingResult]:
     """Train the networks of fits of one `stack_key` together by stochastic gradient descent.
 
@@ -68,9 +68,9 @@ def train_stack(
     problems : sequence of Problem
         A single one is a stack of one.
     monitor : Monitor
-    states : sequence of State, default=None
+    states : sequence of State or None, default=None
         How far each fit has come, all in as many epochs: training continues as if it had never ended.
-        None: it begins, or continues from the earlier fits of the problems.
+        None: it begins, or continues from the earlier fit or the file of its problem.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def train_stack(
     optimizers = [cast(Optimizer, problem.choices.solver) for problem in problems for _ in problem.theta]
     weight_decay = per_network(problems, lambda choices: choices.weight_decay)
     max_grad_norm = per_network(problems, lambda choices: choices.max_grad_norm or np.inf)
-    before = [None] * len(problems) if states is None else states
+    before = states or [None] * len(problems)
     started = [start_of(problem, state) for problem, state in zip(problems, before, strict=True)]
     for state, start in zip(started, samples.starts, strict=True):
         state.order += start
@@ -121,36 +121,32 @@ def train_stack(
         first_step=plan.n_done * len(setup.batches.counts),
         saver=saver_of(problems, samples.starts),
     )
-    alone, stack = len(problems) == 1, networks_of(problems)
+    stack = networks_of(problems)
     stopped = {
         own.start + k: reason
         for problem, own in zip(problems, stack, strict=True)
         if problem.file is not None
         for k, reason in problem.file.stopped.items()
     }
+    alone = len(problems) == 1
     result = solver.train(started[0] if alone else State.concatenate(started), stopped)
     results = [result] if alone else [result.of(networks) for networks in stack]
     for each, problem, start in zip(results, problems, samples.starts, strict=True):
         each.state = with_own_rows(cast(State, each.state), problem, start)
         file, is_amid_an_epoch = problem.file, StopReason.INTERRUPTED in each.reasons
         if file is not None and not file.is_complete and not is_amid_an_epoch:
-            file.save(each.state, final_reasons(each, monitor))
+            file.save(each.state, dict(enumerate(each.reasons)))
     return results
 
 
 def start_of(problem: Problem, before: State | None) -> State:
     """Return the state that training begins with: what was saved of the fit, ``before``, or a new one."""
-    file = problem.file
-    if file is not None and file.is_there:
-        random_states = problem.random_states if problem.choices.shuffle else []
-        if problem.earlier is not None:  # a stream that the user passed in has not shuffled
-            random_states = [np.random.RandomState() for _ in random_states]
-        return file.state(random_states, problem.streams)
-    if before is not None:
+    is_saved = problem.file is not None and problem.file.is_there
+    if before is not None and not is_saved:
         return deepcopy(before)
     state = started_state(problem)
     resume(problem, state)
-    return state
+    return cast(FitFile, problem.file).state(state.random_states, state.streams) if is_saved else state
 
 
 def saver_of(problems: Sequence[Problem], starts: Sequence[int]) -> Saver | None:
@@ -158,14 +154,17 @@ def saver_of(problems: Sequence[Problem], starts: Sequence[int]) -> Saver | None
     checkpoint = problems[0].choices.checkpoint
     if checkpoint is None:
         return None
+    finished: set[int] = set()
 
     def save(state: State, stopped: dict[int, StopReason]) -> None:
         for problem, own, start in zip(problems, networks_of(problems), starts, strict=True):
             networks = range(own.start, own.stop)
-            of_fit = with_own_rows(state.take(np.array(networks)), problem, start)
-            cast(FitFile, problem.file).save(
-                of_fit, {i: stopped[k] for i, k in enumerate(networks) if k in stopped}
-            )
+            reasons = {i: stopped[k] for i, k in enumerate(networks) if k in stopped}
+            if own.start not in finished:
+                of_fit = state if len(problems) == 1 else state.take(np.array(networks))
+                cast(FitFile, problem.file).save(with_own_rows(of_fit, problem, start), reasons)
+            if len(reasons) == len(networks):
+                finished.add(own.start)
 
     return Saver(save, checkpoint.every)
 
@@ -173,12 +172,6 @@ def saver_of(problems: Sequence[Problem], starts: Sequence[int]) -> Saver | None
 def with_own_rows(state: State, problem: Problem, start: int) -> State:
     """Return the state of a fit whose samples begin at ``start`` among those of its stack."""
     return replace(state, order=state.order[:, : len(problem.rows)] - start)
-
-
-def final_reasons(result: TrainingResult, monitor: Monitor) -> dict[int, StopReason]:
-    """Return why networks have stopped, without those that would go on if there were more time."""
-    cut_short = StopReason.CALLBACK if monitor.time_is_up else StopReason.INTERRUPTED
-    return {k: reason for k, reason in enumerate(result.reasons) if reason is not cut_short}
 
 
 def started_state(problem: Problem) -> State:

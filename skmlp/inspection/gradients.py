@@ -150,7 +150,7 @@ def check_gradients(
         raise ValueError(f"loss={estimator.loss!r} has no gradient that could be checked.")
     is_fitted = hasattr(estimator, "coefs_")
     twin = copy.copy(estimator.members_[0]) if is_fitted else clone(estimator)
-    twin.set_params(dtype="float64", n_members=1, early_stopping=False, warm_start=False)
+    twin.set_params(dtype="float64", n_members=1, early_stopping=False, warm_start=False, checkpoint=None)
     if is_fitted:
         sizes = twin._fitted_choices().hidden_layer_sizes
         twin.set_params(**twin._fitted_params | {"hidden_layer_sizes": sizes})

@@ -302,8 +302,7 @@ def results_of(fits: list[PreparedFit], monitors: Sequence[FitMonitor]) -> list[
         return [train(problems[0], monitors[0])]
     listens = any(monitor.monitors for monitor in monitors)
     monitor = StackMonitor(monitors, networks_of(problems)) if listens else Monitor()
-    states = [fit.request.before for fit in fits if fit.request.before is not None]
-    return train_stack(problems, monitor, states or None)
+    return train_stack(problems, monitor, [fit.request.before for fit in fits])
 
 
 @with_callbacks  # type: ignore[untyped-decorator]

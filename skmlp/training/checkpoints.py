@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,9 @@ from skmlp.training.stopping import StopReason
 
 SHARE = 0.05
 """The part of the time of training that may go into checkpoints, the first and the last of them aside."""
+
+UNFINISHED = ".unfinished"
+"""The suffix of a file that is being written."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,10 @@ class Checkpoint:
         is_path = isinstance(self.directory, str | os.PathLike) and str(self.directory) != ""
         check_field(self, "directory", is_path, "a path")
         check_field(self, "every", within(self.every, 0, math.inf), "at least 0 and finite")
-        is_name = isinstance(self.name, str) and bool(self.name) and Path(self.name).name == self.name
-        check_field(self, "name", self.name is None or is_name, "a file's name without a folder, or None")
+        is_name = isinstance(self.name, str) and re.fullmatch(r"[\w-]{1,100}", self.name) is not None
+        check_field(
+            self, "name", self.name is None or is_name, "1 to 100 letters, digits, '_' or '-', or None"
+        )
 
 
 class Saver:
@@ -106,7 +112,7 @@ def write(path: Path, arrays: Mapping[str, Array], notes: Mapping[str, Any]) -> 
         What JSON can hold.
     """
     text = np.frombuffer(json.dumps(notes).encode(), dtype=np.uint8)
-    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem}.", suffix=".tmp")
+    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem}.", suffix=UNFINISHED)
     try:
         with os.fdopen(handle, "wb") as file:
             np.savez(file, notes=text, **arrays)  # type: ignore[arg-type]
@@ -116,12 +122,20 @@ def write(path: Path, arrays: Mapping[str, Array], notes: Mapping[str, Any]) -> 
     finally:
         with suppress(FileNotFoundError):
             os.unlink(unfinished)
-    if os.name == "posix":  # elsewhere a directory cannot be opened
+    with suppress(OSError):  # not every system lets one open a directory; the file is there anyway
         directory = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what processes have left that were killed while they wrote this file, an hour ago or more."""
+    for unfinished in path.parent.glob(f"{path.stem}.*{UNFINISHED}"):
+        with suppress(FileNotFoundError):
+            if time.time() - unfinished.stat().st_mtime > 3600:
+                unfinished.unlink()
 
 
 def read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -136,6 +150,8 @@ def read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         return arrays, json.loads(arrays.pop("notes").tobytes())
+    except (OSError, MemoryError):  # of the machine
+        raise
     except Exception as error:  # whatever the file holds, in place of an archive of arrays
         raise ValueError(
             f"{path} is not a checkpoint that can be read ({error}): delete it to begin anew."

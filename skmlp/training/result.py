@@ -78,11 +78,6 @@ class Epoch:
 class Monitor:
     """Watches a solver; the base class does nothing."""
 
-    @property
-    def time_is_up(self) -> bool:
-        """Whether a time limit has ended training."""
-        return False
-
     def begin(self, index: int) -> None:
         """Epoch ``index`` begins."""
 

@@ -21,6 +21,7 @@ import skmlp.fitting.checkpoints
 from skmlp import Checkpoint, MixtureDensityRegressor
 from skmlp import model_selection as ours
 from skmlp.fitting.solvers import StochasticSolver
+from skmlp.inspection import check_gradients
 from skmlp.training import checkpoints
 from skmlp.training.schedules import Cosine
 
@@ -305,8 +306,21 @@ class TestRefusals:
         model = WINE.model(
             scoring=lambda model, X, y: 0, early_stopping=True, checkpoint=Checkpoint(tmp_path)
         )
-        with pytest.raises(ValueError, match=r"scoring=.*cannot be pickled.*leave checkpoint out"):
+        with pytest.raises(
+            ValueError, match=r"scoring=.*<lambda> has no name of its own.*leave checkpoint out"
+        ):
             model.fit(WINE.X, WINE.y)
+
+    def test_a_file_of_something_else(self, saved, tmp_path):
+        checkpoints.write(tmp_path / "wine.npz", {}, {"mine": 1})
+        with pytest.raises(ValueError, match=r"wine.npz is not the file of a fit: delete it"):
+            saved()
+
+    def test_fits_of_one_search_under_one_name(self, tmp_path):
+        model = WINE.model(**SMALL, checkpoint=Checkpoint(tmp_path, name="wine"))
+        search = ours.GridSearchCV(model, {"alpha": [0.1, 1]}, cv=2, error_score="raise")
+        with pytest.raises(ValueError, match=r"wine.npz is that of another fit"):
+            search.fit(WINE.X, WINE.y)
 
     @pytest.mark.parametrize("value", ["directory", 3, True])
     def test_what_is_no_checkpoint(self, value):
@@ -324,6 +338,69 @@ def test_a_full_disk_does_not_end_training(tmp_path, monkeypatch):
         model = WINE.model(**SMALL, checkpoint=Checkpoint(tmp_path, every=0)).fit(WINE.X, WINE.y)
     assert_same_fit(model, whole)
     assert os.listdir(tmp_path) == []
+
+
+def test_no_memory_for_a_checkpoint_does_not_end_training(tmp_path, monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(skmlp.fitting.checkpoints, "write", fail)
+    with pytest.warns(UserWarning, match="could not be written"):
+        WINE.model(**SMALL, checkpoint=Checkpoint(tmp_path, every=0)).fit(WINE.X, WINE.y)
+
+
+def test_the_directory_stays_where_it_was(tmp_path, monkeypatch):
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    gradient = skmlp.network.objective.Objective.gradient
+
+    def change_directory(*args):
+        os.chdir(tmp_path / "other")
+        return gradient(*args)
+
+    monkeypatch.setattr(skmlp.network.objective.Objective, "gradient", change_directory)
+    WINE.model(**SMALL, checkpoint=Checkpoint("here", every=0)).fit(WINE.X, WINE.y)
+    assert len(os.listdir(tmp_path / "here")) == 1
+
+
+def test_max_time_below_a_search_is_no_end_either(tmp_path):
+    options = {"cv": 2, "return_estimator": True}
+    checkpoint = Checkpoint(tmp_path)
+    ours.cross_validate(
+        WINE.model(**SMALL, max_time=1e-9, checkpoint=checkpoint), WINE.X, WINE.y, **options
+    )
+    found = ours.cross_validate(WINE.model(**SMALL, checkpoint=checkpoint), WINE.X, WINE.y, **options)
+    assert [model.n_iter_ for model in found["estimator"]] == [14, 14]
+    assert len(os.listdir(tmp_path)) == 2
+
+
+def test_labels_of_another_type_are_the_same_data(tmp_path):
+    params = SMALL | {"checkpoint": Checkpoint(tmp_path)}
+    words = np.array(["a", "b", "c"])[WINE.y]
+    for labels in (words, words.astype(object), words.tolist(), words.reshape(-1, 1)[:, 0]):
+        WINE.model(**params).fit(WINE.X, labels)
+    assert len(os.listdir(tmp_path)) == 1
+    WINE.model(**params).fit(WINE.X, np.array(["a", "b", "d"])[WINE.y])
+    assert len(os.listdir(tmp_path)) == 2
+
+
+def test_a_check_of_gradients_leaves_checkpoints_alone(tmp_path):
+    model = WINE.model(**SMALL, checkpoint=Checkpoint(tmp_path / "none"))
+    assert check_gradients(model, WINE.X[:20], WINE.y[:20]).ok
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_random_stream_of_the_user_and_a_solver_without_epochs(tmp_path):
+    def fits(**params):
+        stream = np.random.RandomState(1)
+        model = DIABETES.model(
+            hidden_layer_sizes=(2,), max_iter=5, solver="es", random_state=stream, **params
+        )
+        return [model.fit(DIABETES.X, DIABETES.y).coefs_ for _ in range(2)]
+
+    whole = fits()
+    for _ in range(2):  # trained, then read
+        np.testing.assert_equal(fits(checkpoint=Checkpoint(tmp_path)), whole)
 
 
 def test_an_interruption_leaves_the_last_whole_epoch(tmp_path, monkeypatch):
@@ -416,4 +493,35 @@ def test_sigkill_amid_epochs(tmp_path):
     killed, whole = (np.load(tmp_path / name / "result.npz") for name in ("killed", "whole"))
     for name in whole.files:
         np.testing.assert_array_equal(killed[name], whole[name])
-    assert not [*(tmp_path / "killed").glob("*.tmp")]
+
+
+OF_A_SCRIPT = """
+import sys
+import numpy as np
+from sklearn.model_selection import GridSearchCV
+from skmlp import Checkpoint, MLPClassifier
+from skmlp import model_selection as ours
+from skmlp.network.activations import Tanh
+
+def my_score(model, X, y):
+    return model.score(X, y)
+
+class MyTanh(Tanh):
+    pass
+
+rng = np.random.RandomState(0)
+X = rng.randn(60, 3)
+y = (X[:, 0] > 0).astype(int)
+for search in (GridSearchCV, ours.GridSearchCV):
+    model = MLPClassifier((4,), activation=MyTanh(), scoring=my_score, early_stopping=True, max_iter=3,
+                          random_state=0, checkpoint=Checkpoint(sys.argv[1]))
+    search(model, {"alpha": [0.1, 1]}, cv=2, n_jobs=2, error_score="raise").fit(X, y)
+"""
+
+
+def test_functions_and_classes_of_a_script_have_a_name_in_every_worker(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(OF_A_SCRIPT)
+    command = [sys.executable, "-W", "ignore", str(script), str(tmp_path / "checkpoints")]
+    subprocess.run(command, check=True, env=os.environ | {"PYTHONWARNINGS": "ignore"})
+    assert len(os.listdir(tmp_path / "checkpoints")) == 5  # the second search has found all of the first

@@ -4,13 +4,14 @@ import errno
 import os
 import pickle
 import re
+import time
 
 import numpy as np
 import pytest
 
 from skmlp import Checkpoint
 from skmlp.training import checkpoints
-from skmlp.training.checkpoints import Saver, parts_of, read, state_of, write
+from skmlp.training.checkpoints import Saver, parts_of, read, remove_unfinished, state_of, write
 from skmlp.training.state import State
 
 ARRAYS = {"theta": np.arange(6.0).reshape(2, 3), "step": np.array([3, 4])}
@@ -39,6 +40,21 @@ def test_the_earlier_file_survives_a_write_that_fails(moment, tmp_path, monkeypa
             write(path, ARRAYS, {"n": 2})
     assert read(path)[1] == {"n": 1}
     assert os.listdir(tmp_path) == ["a.npz"]
+
+
+def test_what_killed_processes_have_left_is_removed_after_an_hour(tmp_path):
+    now = time.time()
+    ages = {"a.1.unfinished": 4000, "a.2.unfinished": 10, "ab.1.unfinished": 4000, "a.1.tmp": 4000}
+    for name, age in ages.items():
+        (tmp_path / name).write_text("")
+        os.utime(tmp_path / name, (now - age, now - age))
+    remove_unfinished(tmp_path / "a.npz")
+    assert sorted(os.listdir(tmp_path)) == ["a.1.tmp", "a.2.unfinished", "ab.1.unfinished"]
+
+
+def test_errors_of_the_machine_say_what_they_are(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read(tmp_path / "a.npz")
 
 
 class Trap:
@@ -143,7 +159,9 @@ def test_saves_are_apart_by_every_and_take_a_share_of_the_time(monkeypatch):
         ({"every": -1}, r"every=-1.*at least 0"),
         ({"every": np.inf}, r"every=inf.*finite"),
         ({"every": "60"}, r"every='60'"),
-        ({"name": "a/b"}, r"name='a/b'.*without a folder"),
+        ({"name": "a/b"}, r"name='a/b'.*letters, digits, '_' or '-'"),
+        ({"name": "a.b"}, r"name='a.b'"),
+        ({"name": "a" * 101}, r"1 to 100"),
         ({"name": ""}, r"name=''"),
         ({"name": 1}, r"name=1"),
     ],
