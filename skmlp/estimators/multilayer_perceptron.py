@@ -19,7 +19,7 @@ import skmlp
 from skmlp.estimators.attributes import publish
 from skmlp.estimators.callbacks import CallbackSupportMixin, monitor_of, with_callbacks
 from skmlp.estimators.floating_point import unraised
-from skmlp.estimators.problems import default_parameters, problem_of
+from skmlp.estimators.problems import default_parameters, is_valid, problem_of
 from skmlp.fitting.choices import NetworkChoices, Params
 from skmlp.fitting.curves import with_own_curves
 from skmlp.fitting.outcome import fitted_attributes
@@ -207,10 +207,11 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
 
         float32 weights and float64 X give float64, as in scikit-learn: pass float32 for speed.
         """
-        check_is_fitted(self)
-        X = validate_data(
-            self, X, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32], reset=False
-        )
+        if not (hasattr(self, "coefs_") and is_valid(self, X)):
+            check_is_fitted(self)
+            X = validate_data(
+                self, X, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32], reset=False
+            )
         fitted = self._fitted_network(X.shape[1])
         dtype = np.result_type(X.dtype, fitted.dtype)
         X = self._scalers().scaled_features(X.astype(dtype, copy=False))

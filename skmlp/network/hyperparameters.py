@@ -89,7 +89,7 @@ def within(value: PerNetwork, low: float, high: float, *, open_low: bool = False
 
 def check_field(choice: Any, name: str, valid: Any, words: str) -> None:
     """Raise an error that names the field of a dataclass, unless its value is ``valid``."""
-    if not np.all(valid):
+    if not (valid if isinstance(valid, (bool, np.bool_)) else np.all(valid)):
         value = getattr(choice, name)
         raise ValueError(f"{type(choice).__name__}({name}={value!r}): {name} must be {words}.")
 

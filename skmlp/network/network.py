@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from itertools import chain
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -122,8 +123,9 @@ class Network:
         some = next(chain.from_iterable(parameters))
         n_networks, n = len(some), X.shape[-2]
         output = np.empty_like(some, shape=(n_networks, n, self.widths[1:][layer]))
-        n_block = max(64, PREDICT_ELEMENTS // (n_networks * max(self.widths[1:])))
-        traces = self.traces(n_networks, min(n, n_block), like=output)
+        most = max(64, PREDICT_ELEMENTS // (n_networks * max(self.widths[1:])))
+        n_block = max(1, ceil(n / ceil(max(1, n) / most)))  # equal blocks
+        traces = self.traces(n_networks, n_block, like=output)
         for start in range(0, n, n_block):
             rows = X[..., start : start + n_block, :] if dense else X[start : start + n_block]
             if rows.shape[-2] < traces[0].output.shape[1]:
