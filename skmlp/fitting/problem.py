@@ -19,6 +19,7 @@ from skmlp.fitting.targets import Targets
 from skmlp.network.arrays import Array
 from skmlp.network.network import Network
 from skmlp.network.objective import Objective
+from skmlp.training.optimizers import Optimizer
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,14 @@ class Earlier:
     optimizer_state_is_lost: bool
     curves: list[dict[str, Any]]
     mean_curves: Mapping[str, Any]
+
+    def optimizer_state_for(self, choices: Choices, n_parameters: int) -> dict[str, Any] | None:
+        """Return what the optimizer remembers, if it is the same and no units were pruned or added by hand."""
+        before, solver = self.optimizer_state, choices.solver
+        if before is None or not isinstance(solver, Optimizer) or before["solver"] != solver.name:
+            return None
+        shape = solver.n_moments, choices.n_members, n_parameters
+        return before if before["moments"].shape == shape else None
 
 
 @dataclass(frozen=True)
@@ -162,7 +171,10 @@ def prepare(
     """
     given, targets = reading.data, reading.targets
     network = choices.network.network(given.X.shape[1], targets.loss.n_scores(targets.n_outputs))
-    random_state = check_random_state(choices.random_state)
+    # To seed a stream takes as long as a step: where that of the earlier fit continues, it is not made.
+    before = earlier and incremental and earlier.optimizer_state_for(choices, network.layout.n_parameters)
+    continues = before and "random_states" in before and choices.n_members == 1 and not network.draws
+    random_state = check_random_state(None if continues else choices.random_state)
     seeds, random_states = member_streams(random_state, choices.n_members)
     # A warm start draws initial weights that it does not use: what is drawn after them, the validation
     # part, is then the same as in the first fit.
