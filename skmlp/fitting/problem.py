@@ -54,7 +54,7 @@ class Earlier:
     mean_curves: Mapping[str, Any]
 
     def optimizer_state_for(self, choices: Choices, n_parameters: int) -> dict[str, Any] | None:
-        """Return what the optimizer remembers, if it is the same and no units were pruned or added by hand."""
+        """Return what the optimizer remembers, if this one can use it: no units were pruned or added."""
         before, solver = self.optimizer_state, choices.solver
         if before is None or not isinstance(solver, Optimizer) or before["solver"] != solver.name:
             return None
