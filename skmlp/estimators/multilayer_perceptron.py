@@ -30,6 +30,7 @@ from skmlp.fitting.reports import report
 from skmlp.fitting.scaling import Scalers
 from skmlp.fitting.solvers import train
 from skmlp.fitting.targets import Targets
+from skmlp.fitting.threads import threads_for
 from skmlp.network.activations import Activation
 from skmlp.network.arrays import Array
 from skmlp.network.initializers import Initializer
@@ -38,6 +39,9 @@ from skmlp.network.normalizations import Normalization
 from skmlp.training.full_batch import Solver
 from skmlp.training.optimizers import Optimizer
 from skmlp.training.schedules import Schedule
+
+LONG_PREDICTION = 67_108_864
+"""Multiplications in a layer from which the threads of BLAS are worth a look: some milliseconds."""
 
 
 @dataclass(eq=False, repr=False)
@@ -146,7 +150,8 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         """Train, and become what has been learned: only here does a fit write to the estimator."""
         monitor = monitor_of(self, problem)
         try:
-            result = train(problem, monitor)
+            with threads_for(problem.work):
+                result = train(problem, monitor)
             report(problem, result, time_is_up=monitor.time_is_up)
             publish(self, fitted_attributes(problem, result))
         finally:
@@ -200,7 +205,11 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             scores: Array = known[1]
             return scores
         fitted, layers, X = self._ready_to_predict(X)
-        return fitted.network.output(layers, X)
+        network = fitted.network
+        if network.work(X.shape[0]) < LONG_PREDICTION:
+            return network.output(layers, X)
+        with threads_for(network.work(network.rows_per_block(fitted.n_networks))):
+            return network.output(layers, X)
 
     def _ready_to_predict(self, X: Any) -> tuple[FittedNetwork, list[list[Array]], Any]:
         """Return the fitted network, the views that its layers see, and X as it sees it.

@@ -125,6 +125,14 @@ class Problem:
         return self.objective.network
 
     @property
+    def work(self) -> int:
+        """The multiplications of the largest matrix product of a step."""
+        n_rows = len(self.rows)
+        return self.network.work(
+            self.choices.rows_per_batch(n_rows) if self.choices.is_stochastic else n_rows
+        )
+
+    @property
     def y(self) -> Array:
         """The targets as the loss takes them; of classes, indicators that are made anew."""
         return self.targets.expanded(self.data.y, self.data.X.dtype)

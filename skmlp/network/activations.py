@@ -171,7 +171,8 @@ class SELU(ELU):
 
 
 MILLS = (
-    0.0489421757, -0.202118251, 0.240639186, -0.0170220668, 0.155960829, 0.133355277, 0.140270317, -2.73139852e-05
+    0.0489421757, -0.202118251, 0.240639186, -0.0170220668,
+    0.155960829, 0.133355277, 0.140270317, -2.73139852e-05,
 )  # fmt: skip
 """Phi(-a) exp(a^2 / 2) as a polynomial in 1 / (1 + 0.35 a), from its highest power, for 0 <= a <= 13.5.
 
@@ -183,9 +184,10 @@ Lawson's weights [Lawson 1961], which bring the largest relative error down: to 
 class GELU(Activation):
     """f(z) = z Phi(z), Phi the normal distribution function [Hendrycks & Gimpel 2016; docs, eq. (29)].
 
-    f'(z) = Phi(z) + z exp(-z^2 / 2) / sqrt(2 pi). Of the two values z Phi(-|z|) and z - z Phi(-|z|), h is the
-    larger. scipy's Phi would be most of the time: in float32, Phi(-|z|) is `MILLS` times the exponential, to
-    1e-6 of its value for |z| < 4 and 3e-6 for |z| < 10, as z^2 is rounded.
+    f'(z) = Phi(z) + z exp(-z^2 / 2) / sqrt(2 pi). h is the larger of z Phi(-|z|) and z - z Phi(-|z|).
+
+    scipy's Phi would be most of the time: in float32, Phi(-|z|) is `MILLS` times the exponential, to 1e-6
+    of its value for |z| < 4 and 3e-6 for |z| < 10, as z^2 is rounded.
     """
 
     name: ClassVar[str] = "gelu"
