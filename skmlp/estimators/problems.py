@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +66,7 @@ def problem_of(
     """
     choices = choices or choices_of(estimator)
     continuing = (incremental or choices.warm_start) and hasattr(estimator, "coefs_")
+    is_shared = reading is not None
     if reading is None:
         reading = read(estimator, choices, X, y, sample_weight, classes, continuing=continuing)
     problem = prepare(
@@ -75,6 +76,8 @@ def problem_of(
         earlier=estimator._earlier(reading.data.X.shape[1]) if continuing else None,
         incremental=incremental,
     )
+    if not is_shared:
+        problem = replace(problem, data=problem.data.dense_if_quicker())
     return with_scorers(estimator, problem)
 
 
