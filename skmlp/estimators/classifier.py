@@ -126,8 +126,10 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         return ClassTargets.of_link(self.out_activation_, self.classes_, self.n_outputs_, loss)
 
     def _targets(self, y: Array, loss: Loss, classes: Any, *, continuing: bool) -> ClassTargets:
-        check_classification_targets(y)
-        if not (continuing and hasattr(self, "classes_")):
+        continuing = continuing and hasattr(self, "classes_")
+        if not (continuing and y.ndim == 1 and y.dtype.kind in "biu"):  # they are compared with the classes
+            check_classification_targets(y)
+        if not continuing:
             return ClassTargets.of(y, classes, loss)
         targets = self._fitted_targets(loss)
         if classes is not None:

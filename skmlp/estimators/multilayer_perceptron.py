@@ -19,7 +19,7 @@ import skmlp
 from skmlp.estimators.attributes import publish
 from skmlp.estimators.callbacks import CallbackSupportMixin, monitor_of, with_callbacks
 from skmlp.estimators.floating_point import unraised
-from skmlp.estimators.problems import default_parameters, problem_of
+from skmlp.estimators.problems import default_parameters, is_valid, problem_of
 from skmlp.fitting.choices import NetworkChoices, Params
 from skmlp.fitting.curves import with_own_curves
 from skmlp.fitting.outcome import fitted_attributes
@@ -30,6 +30,7 @@ from skmlp.fitting.reports import report
 from skmlp.fitting.scaling import Scalers
 from skmlp.fitting.solvers import train
 from skmlp.fitting.targets import Targets
+from skmlp.fitting.threads import threads_for
 from skmlp.fitting.values import plain
 from skmlp.network.activations import Activation
 from skmlp.network.arrays import Array
@@ -40,6 +41,9 @@ from skmlp.training.checkpoints import Checkpoint
 from skmlp.training.full_batch import Solver
 from skmlp.training.optimizers import Optimizer
 from skmlp.training.schedules import Schedule
+
+LONG_PREDICTION = 67_108_864
+"""Multiplications in a layer from which the threads of BLAS are worth a look: some milliseconds."""
 
 
 @dataclass(eq=False, repr=False)
@@ -149,7 +153,8 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         """Train, and become what has been learned: only here does a fit write to the estimator."""
         monitor = monitor_of(self, problem)
         try:
-            result = train(problem, monitor)
+            with threads_for(problem.work):
+                result = train(problem, monitor)
             report(problem, result, time_is_up=monitor.time_is_up)
             publish(self, fitted_attributes(problem, result))
         finally:
@@ -203,17 +208,22 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             scores: Array = known[1]
             return scores
         fitted, layers, X = self._ready_to_predict(X)
-        return fitted.network.output(layers, X)
+        network = fitted.network
+        if network.work(X.shape[0]) < LONG_PREDICTION:
+            return network.output(layers, X)
+        with threads_for(network.work(network.rows_per_block(fitted.n_networks))):
+            return network.output(layers, X)
 
     def _ready_to_predict(self, X: Any) -> tuple[FittedNetwork, list[list[Array]], Any]:
         """Return the fitted network, the views that its layers see, and X as it sees it.
 
         float32 weights and float64 X give float64, as in scikit-learn: pass float32 for speed.
         """
-        check_is_fitted(self)
-        X = validate_data(
-            self, X, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32], reset=False
-        )
+        if not (hasattr(self, "coefs_") and is_valid(self, X)):
+            check_is_fitted(self)
+            X = validate_data(
+                self, X, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32], reset=False
+            )
         fitted = self._fitted_network(X.shape[1])
         dtype = np.result_type(X.dtype, fitted.dtype)
         X = self._scalers().scaled_features(X.astype(dtype, copy=False))

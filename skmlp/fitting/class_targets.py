@@ -183,7 +183,7 @@ class ClassTargets(Targets):
         if len(self.classes) == 1:
             return np.full_like(z, 0.0 if log else 1.0)
         # The probability of the first class, 1 - p(z), is p(-z): exact however small it is.
-        return np.concatenate([link(-z), link(z)], axis=1)
+        return link(np.concatenate([-z, z], axis=1))
 
 
 def is_yes_no(values: Any) -> bool:

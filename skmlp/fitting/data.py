@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.model_selection import train_test_split
 
 from skmlp.fitting.targets import Targets
 from skmlp.fitting.weights import check_some_weight
 from skmlp.network.arrays import Array
+
+DENSE_SHARE = 0.05
+"""The share of values other than zero from which a dense X is quicker to train on than a sparse one."""
+
+DENSE_COLUMNS = 256
+"""The number of columns up to which that holds: wider batches leave the cache."""
+
+DENSE_BYTES = 67_108_864
+"""At most how large a sparse X may become as an array: 64 MB."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,15 @@ class Data:
         weights = None if self.sample_weight is None else self.sample_weight[rows]
         X = self.X[rows if self.index is None else self.index[rows]]
         return Data(X, self.y[rows], weights, self.labels[rows])
+
+    def dense_if_quicker(self) -> Data:
+        """Return the data with a sparse X as an array, if products are quicker by it and it is small."""
+        X = self.X
+        if not sparse.issparse(X) or X.shape[1] > DENSE_COLUMNS:
+            return self
+        size = math.prod(X.shape)
+        is_small = size * X.dtype.itemsize <= DENSE_BYTES
+        return replace(self, X=X.toarray()) if is_small and X.nnz >= DENSE_SHARE * size else self
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ def fitted_attributes(problem: Problem, result: TrainingResult) -> dict[str, Any
     # Where max_time or an interruption has ended a solver that trains one network after the other,
     # members may be left that were never trained.
     trained = result.trained()
-    attributes = problem.attributes_with(result.theta[trained])
+    all_trained = len(trained) == len(result.theta)
+    attributes = problem.attributes_with(result.theta if all_trained else result.theta[trained])
     if result.state is not None:
         attributes["_optimizer_state"] = optimizer_state(problem, result.state, result.reasons)
     # Last, when nothing can fail any more: the curves of an earlier fit are extended.

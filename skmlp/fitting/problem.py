@@ -20,6 +20,7 @@ from skmlp.fitting.targets import Targets
 from skmlp.network.arrays import Array
 from skmlp.network.network import Network
 from skmlp.network.objective import Objective
+from skmlp.training.optimizers import Optimizer
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,14 @@ class Earlier:
     optimizer_state_is_lost: bool
     curves: list[dict[str, Any]]
     mean_curves: Mapping[str, Any]
+
+    def optimizer_state_for(self, choices: Choices, n_parameters: int) -> dict[str, Any] | None:
+        """Return what the optimizer remembers, if this one can use it: no units were pruned or added."""
+        before, solver = self.optimizer_state, choices.solver
+        if before is None or not isinstance(solver, Optimizer) or before["solver"] != solver.name:
+            return None
+        shape = solver.n_moments, choices.n_members, n_parameters
+        return before if before["moments"].shape == shape else None
 
 
 @dataclass(frozen=True)
@@ -120,6 +129,14 @@ class Problem:
         return self.objective.network
 
     @property
+    def work(self) -> int:
+        """The multiplications of the largest matrix product of a step."""
+        n_rows = len(self.rows)
+        return self.network.work(
+            self.choices.rows_per_batch(n_rows) if self.choices.is_stochastic else n_rows
+        )
+
+    @property
     def y(self) -> Array:
         """The targets as the loss takes them; of classes, indicators that are made anew."""
         return self.targets.expanded(self.data.y, self.data.X.dtype)
@@ -168,7 +185,10 @@ def prepare(
     network = choices.network.network(given.X.shape[1], targets.loss.n_scores(targets.n_outputs))
     file = None if incremental else file_of(choices, reading, held_out, earlier)
     seed = choices.random_state if file is None or file.seed is None else file.seed
-    random_state = check_random_state(seed)
+    # To seed a stream takes as long as a step: where that of the earlier fit continues, it is not made.
+    before = earlier and incremental and earlier.optimizer_state_for(choices, network.layout.n_parameters)
+    continues = before and "random_states" in before and choices.n_members == 1 and not network.draws
+    random_state = check_random_state(None if continues else seed)
     seeds, random_states = member_streams(random_state, choices.n_members)
     # A warm start draws initial weights that it does not use: what is drawn after them, the validation
     # part, is then the same as in the first fit.

@@ -7,7 +7,6 @@ an ensemble have the members as their first axis.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -130,15 +129,15 @@ def arrays_of_layer(
     specs: list[ParameterSpec], entries: Mapping[str, Iterator[Any]], layer: int
 ) -> list[Array]:
     """Return the arrays of a layer, taken from the next entries of its attributes."""
-    groups = {}
-    for name, count in Counter(spec.attribute for spec in specs).items():
+    groups, names = {}, [spec.attribute for spec in specs]
+    for name in dict.fromkeys(names):
         entry = next(entries[name], None)
         if entry is None:
             raise ValueError(
                 f"{name} has no entry for layer {layer}: the network has more layers than that."
             )
-        groups[name] = iter([entry] if count == 1 else entry)
-    return [next(groups[spec.attribute]) for spec in specs]
+        groups[name] = iter([entry] if names.count(name) == 1 else entry)
+    return [next(groups[name]) for name in names]
 
 
 def check_arrays(specs: list[ParameterSpec], arrays: list[Array], where: str) -> None:

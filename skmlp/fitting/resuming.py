@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.random.bit_generator import ISeedSequence
 
 from skmlp.fitting.plans import remembered_plan
 from skmlp.fitting.problem import Problem
+from skmlp.network.arrays import Array
 from skmlp.training.state import State
 from skmlp.training.stopping import StopReason
 
@@ -19,7 +21,7 @@ def optimizer_state(problem: Problem, state: State, reasons: Sequence[StopReason
     remembered = {
         "incremental": problem.incremental,
         "validated": state.best_theta is not None,
-        "solver": solver_name(problem),
+        "solver": problem.choices.solver.name,
         "learning_rate_init": problem.choices.learning_rate_init,
         "moments": state.moments,
         "step": state.step,
@@ -36,11 +38,6 @@ def optimizer_state(problem: Problem, state: State, reasons: Sequence[StopReason
     return remembered
 
 
-def solver_name(problem: Problem) -> str:
-    """Return the name of the optimizer, whose moments no other optimizer can use."""
-    return problem.choices.solver.name
-
-
 def resume(problem: Problem, state: State) -> None:
     """Write what the earlier fit left behind into ``state``.
 
@@ -51,7 +48,6 @@ def resume(problem: Problem, state: State) -> None:
     if earlier is None:
         return
     state.samples_seen[:] = earlier.n_seen
-    before = earlier.optimizer_state
     if earlier.optimizer_state_is_lost:
         warnings.warn(
             "Training continues from the weights alone: what the optimizer remembers (moments, steps, the"
@@ -60,12 +56,11 @@ def resume(problem: Problem, state: State) -> None:
             " fit, or train by partial_fit.",
             stacklevel=2,
         )
-    if before is None or before["solver"] != solver_name(problem):
-        return
-    if before["moments"].shape != state.moments.shape:  # units were pruned or added by hand
+    before = earlier.optimizer_state_for(problem.choices, problem.network.layout.n_parameters)
+    if before is None:
         return
     state.samples_seen[:] = before["samples_seen"]
-    state.moments[...] = before["moments"]
+    state.moments = before["moments"].copy()
     state.step[:] = before["step"]
     if before["learning_rate_init"] == problem.choices.learning_rate_init:
         state.rate[:] = before["rate"]
@@ -73,7 +68,7 @@ def resume(problem: Problem, state: State) -> None:
         stream.bit_generator.state = of_stream
     if "random_states" in before and state.random_states:
         # Separate streams: one that the user passed in is not rewound.
-        state.random_states = [np.random.RandomState() for _ in before["random_states"]]
+        state.random_states = [unseeded() for _ in before["random_states"]]
         for random_state, of_stream in zip(state.random_states, before["random_states"], strict=True):
             random_state.set_state(of_stream)
     if not problem.incremental:
@@ -82,3 +77,15 @@ def resume(problem: Problem, state: State) -> None:
     elif not before["validated"]:  # else the best is a score, not a loss
         state.best[:] = before["best"]
         state.without_improvement[:] = before["without_improvement"]
+
+
+class _NoSeed(ISeedSequence):
+    """The seed of a stream that will continue another: to make a real one takes longer than a step."""
+
+    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> Array:
+        return np.ones(n_words, dtype)
+
+
+def unseeded() -> np.random.RandomState:
+    """Return a random stream whose state is still to be set."""
+    return np.random.RandomState(np.random.MT19937(_NoSeed()))  # type: ignore[arg-type]

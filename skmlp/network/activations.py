@@ -90,11 +90,11 @@ class ReLU(Activation):
     name: ClassVar[str] = "relu"
 
     def forward(self, z: Array, memo: Array) -> None:
-        # A product with the mask, which backward needs too: numpy's assignment at one is ten times slower.
-        np.greater(z, 0, out=memo)
-        np.multiply(z, memo, out=z)
+        np.maximum(z, 0, out=z)
 
     def backward(self, h: Array, delta: Array, memo: Array) -> None:
+        # A product with the mask: numpy's assignment at one is ten times slower.
+        np.greater(h, 0, out=memo)
         np.multiply(delta, memo, out=delta)
 
 
@@ -170,29 +170,60 @@ class SELU(ELU):
     scale: float = 1.0507009873554805
 
 
+MILLS = (
+    0.0489421757, -0.202118251, 0.240639186, -0.0170220668,
+    0.155960829, 0.133355277, 0.140270317, -2.73139852e-05,
+)  # fmt: skip
+"""Phi(-a) exp(a^2 / 2) as a polynomial in 1 / (1 + 0.35 a), from its highest power, for 0 <= a <= 13.5.
+
+The form is that of Abramowitz & Stegun 1964, eq. 7.1.26. The coefficients are a least-squares fit with
+Lawson's weights [Lawson 1961], which bring the largest relative error down: to 3.1e-7."""
+
+
 @dataclass(frozen=True)
 class GELU(Activation):
     """f(z) = z Phi(z), Phi the normal distribution function [Hendrycks & Gimpel 2016; docs, eq. (29)].
 
-    f'(z) = Phi(z) + z exp(-z^2 / 2) / sqrt(2 pi).
+    f'(z) = Phi(z) + z exp(-z^2 / 2) / sqrt(2 pi). h is the larger of z Phi(-|z|) and z - z Phi(-|z|).
+
+    scipy's Phi would be most of the time: in float32, Phi(-|z|) is `MILLS` times the exponential, to 1e-6
+    of its value for |z| < 4 and 3e-6 for |z| < 10, as z^2 is rounded.
     """
 
     name: ClassVar[str] = "gelu"
-    n_memos: ClassVar[int] = 2
+    n_memos: ClassVar[int] = 3
 
     def forward(self, z: Array, memo: Array) -> None:
-        probability, slope = memo
-        ndtr(z, out=probability)
+        slope, p, scratch = memo
         np.multiply(z, z, out=slope)
         np.multiply(slope, -0.5, out=slope)
         np.exp(slope, out=slope)
+        np.abs(z, out=scratch)
+        if z.dtype == np.float32:
+            np.multiply(scratch, 0.35, out=scratch)
+            np.add(scratch, 1, out=scratch)
+            np.divide(1, scratch, out=scratch)
+            np.multiply(scratch, MILLS[0], out=p)
+            for coefficient in MILLS[1:-1]:
+                np.add(p, coefficient, out=p)
+                np.multiply(p, scratch, out=p)
+            np.add(p, MILLS[-1], out=p)
+            np.multiply(p, slope, out=p)
+        else:
+            np.negative(scratch, out=scratch)
+            ndtr(scratch, out=p)
+        np.multiply(z, p, out=scratch)  # z Phi(-|z|)
+        np.subtract(0.5, p, out=p)
+        np.copysign(p, z, out=p)
+        np.add(p, 0.5, out=p)  # Phi(z)
         np.multiply(slope, 1 / math.sqrt(2 * math.pi), out=slope)
         np.multiply(slope, z, out=slope)
-        np.add(slope, probability, out=slope)
-        np.multiply(z, probability, out=z)
+        np.add(slope, p, out=slope)
+        np.subtract(z, scratch, out=z)
+        np.maximum(z, scratch, out=z)
 
     def backward(self, h: Array, delta: Array, memo: Array) -> None:
-        np.multiply(delta, memo[1], out=delta)
+        np.multiply(delta, memo[0], out=delta)
 
 
 @dataclass(frozen=True)

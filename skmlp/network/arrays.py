@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
+from scipy import sparse
 from scipy.sparse.linalg import LinearOperator
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
@@ -89,7 +90,14 @@ def transposed_product(x: Block, delta: Array, out: Array) -> None:
     """Write ``x.T @ delta`` of each network into ``out``."""
     if isinstance(x, SparseBlock):
         for rows, d, gradient in zip(x.rows, delta, out, strict=True):
-            gradient[...] = rows.T @ d
+            if sparse.issparse(rows) and rows.format == "csr" and rows.nnz < rows.shape[1]:
+                # Most columns are empty: the whole product would be an array as large as the weights.
+                columns, index = np.unique(rows.indices, return_inverse=True)
+                shape = rows.shape[0], len(columns)
+                gradient.fill(0)
+                gradient[columns] = sparse.csr_array((rows.data, index, rows.indptr), shape).T @ d
+            else:
+                gradient[...] = rows.T @ d
     else:
         np.matmul(x.swapaxes(-1, -2), delta, out=out)
 

@@ -41,8 +41,8 @@ class ProbabilisticLoss(Loss):
         They stay below the smallest normal number, but log p is finite, and ranks as the scores do.
         """
         tiny = np.finfo(p.dtype).tiny
-        lost = p < tiny
-        if lost.any():
+        if not np.min(p, initial=1) >= tiny:
+            lost = p < tiny
             p[lost] = tiny / (1 + np.log(tiny) - self.log_inverse_link(z)[lost])
         return p
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import MISSING, Field, field, fields, is_dataclass, replace
+from functools import cache
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -29,7 +30,12 @@ def per_network(default: Any = MISSING) -> Any:
 
 def fields_per_network(choice: Any) -> list[Field[Any]]:
     """Return the fields of a dataclass that may differ between the networks of a stack."""
-    return [field for field in fields(choice) if field.metadata.get("per_network")]
+    return _fields_per_network(choice if isinstance(choice, type) else type(choice))
+
+
+@cache
+def _fields_per_network(kind: type) -> list[Field[Any]]:
+    return [field for field in fields(kind) if field.metadata.get("per_network")]
 
 
 def stack_key(choice: Any) -> Hashable:
@@ -89,7 +95,7 @@ def within(value: PerNetwork, low: float, high: float, *, open_low: bool = False
 
 def check_field(choice: Any, name: str, valid: Any, words: str) -> None:
     """Raise an error that names the field of a dataclass, unless its value is ``valid``."""
-    if not np.all(valid):
+    if not (valid if isinstance(valid, (bool, np.bool_)) else np.all(valid)):
         value = getattr(choice, name)
         raise ValueError(f"{type(choice).__name__}({name}={value!r}): {name} must be {words}.")
 

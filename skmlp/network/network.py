@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from itertools import chain
+from math import ceil, prod
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,15 @@ class Network:
     def keep(self, networks: Array) -> Network:
         """Return the network of some of the copies, given as a boolean mask over K."""
         return Network(self.n_inputs, [kept(layer, networks) for layer in self.layers])
+
+    def work(self, n_rows: int) -> int:
+        """Return the multiplications of the largest product with ``n_rows`` rows."""
+        sizes = (prod(spec.shape) for layer in self.layout.specs for spec in layer if spec.penalized)
+        return n_rows * max(sizes, default=0)
+
+    def rows_per_block(self, n_networks: int) -> int:
+        """Return how many rows `output` computes at a time."""
+        return max(64, PREDICT_ELEMENTS // (n_networks * max(self.widths[1:])))
 
     def initial_parameters(
         self, random_states: Sequence[np.random.RandomState], dtype: np.dtype[np.floating]
@@ -122,8 +132,8 @@ class Network:
         some = next(chain.from_iterable(parameters))
         n_networks, n = len(some), X.shape[-2]
         output = np.empty_like(some, shape=(n_networks, n, self.widths[1:][layer]))
-        n_block = max(64, PREDICT_ELEMENTS // (n_networks * max(self.widths[1:])))
-        traces = self.traces(n_networks, min(n, n_block), like=output)
+        n_block = max(1, ceil(n / ceil(max(1, n) / self.rows_per_block(n_networks))))  # equal blocks
+        traces = self.traces(n_networks, n_block, like=output)
         for start in range(0, n, n_block):
             rows = X[..., start : start + n_block, :] if dense else X[start : start + n_block]
             if rows.shape[-2] < traces[0].output.shape[1]:

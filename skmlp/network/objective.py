@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -231,8 +232,18 @@ class Objective:
     def _penalty(self) -> list[tuple[slice, Array, Array]]:
         """The networks of each block of parameters, alpha or 0 for each parameter, and a buffer."""
         layout = self.network.layout
-        strengths = np.zeros_like(self.alpha, shape=(len(self.alpha), layout.n_parameters))
-        strengths[:, : layout.n_penalized] = self.alpha[:, np.newaxis]
-        blocks = [(rows, strengths[rows, columns]) for rows, columns in cache_blocks(*strengths.shape)]
-        buffer = np.empty_like(blocks[0][1]).ravel()  # the first is the largest
-        return [(rows, block, buffer[: block.size].reshape(block.shape)) for rows, block in blocks]
+        places = cache_blocks(len(self.alpha), layout.n_parameters)
+        blocks = [(rows, self._strengths(rows, columns)) for rows, columns in places]
+        shapes = [(rows.stop - rows.start, columns.stop - columns.start) for rows, columns in places]
+        buffer = np.empty_like(self.alpha, shape=max(map(prod, shapes)))
+        return [(*block, buffer[: prod(n)].reshape(n)) for block, n in zip(blocks, shapes, strict=True)]
+
+    def _strengths(self, rows: slice, columns: slice) -> Array:
+        """Return alpha or 0 for each parameter of a block; one column where all of them are penalized."""
+        n_penalized = self.network.layout.n_penalized
+        alpha = self.alpha[rows, np.newaxis]
+        if columns.stop <= n_penalized:
+            return alpha
+        strengths = np.zeros_like(alpha, shape=(len(alpha), columns.stop - columns.start))
+        strengths[:, : max(0, n_penalized - columns.start)] = alpha
+        return strengths

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, prod
 
 import numpy as np
@@ -114,6 +115,7 @@ class Layout:
         return Parameters(flat, layers, penalized, [flat[block] for block in cache_blocks(*flat.shape)])
 
 
+@lru_cache(maxsize=64)
 def cache_blocks(n_networks: int, n_columns: int) -> list[tuple[slice, slice]]:
     """Cut arrays of shape (K, p) into blocks that fit the cache together: networks, or a part of one.
 
@@ -122,7 +124,7 @@ def cache_blocks(n_networks: int, n_columns: int) -> list[tuple[slice, slice]]:
     most = max(1, CACHE_BLOCK // n_columns)
     n_rows = ceil(n_networks / ceil(n_networks / most))
     return [
-        (slice(row, row + n_rows), slice(start, start + CACHE_BLOCK))
+        (slice(row, min(row + n_rows, n_networks)), slice(start, min(start + CACHE_BLOCK, n_columns)))
         for row in range(0, n_networks, n_rows)
         for start in range(0, n_columns, CACHE_BLOCK)
     ]

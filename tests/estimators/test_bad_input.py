@@ -8,6 +8,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from skmlp import MLPClassifier, MLPRegressor
+from skmlp.estimators import multilayer_perceptron
 from skmlp.fitting import problem
 from skmlp.fitting.data import hold_out
 from skmlp.network.network import Network
@@ -248,6 +249,32 @@ def test_prediction(method):
     ]:
         with stays_as_it_was(model), pytest.raises(ValueError, match=words):
             getattr(model, method)(X)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_one_value_that_is_not_finite(value):
+    model = WINE.model(**SMALL).fit(WINE.X, WINE.y)
+    with pytest.raises(ValueError, match=r"contains (NaN|infinity)"):
+        model.predict(with_one(WINE.X, value))
+
+
+def test_prediction_checks_no_more_than_scikit_learn(monkeypatch):
+    model = WINE.model(**SMALL).fit(WINE.X, WINE.y)
+    large = with_one(WINE.X, 1e308)
+    large[:2, 0] = 1e308  # finite, though the sum is not
+    assert np.isfinite(model.predict_proba(large)).all()
+    for X in (WINE.X, WINE.X.astype(np.float32), np.asfortranarray(WINE.X), WINE.X[::-2]):
+        with monkeypatch.context() as patch:
+            patch.setattr(multilayer_perceptron, "is_valid", lambda *args: False)
+            checked = model.predict_proba(X)
+        np.testing.assert_array_equal(model.predict_proba(X), checked)
+
+
+def test_an_array_without_the_names_of_the_fit_is_warned_of():
+    frame = pytest.importorskip("pandas").DataFrame(WINE.X).add_prefix("x")
+    model = WINE.model(**SMALL).fit(frame, WINE.y)
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        model.predict(WINE.X)
 
 
 @pytest.mark.parametrize("loss", ["squared_error", "poisson"])

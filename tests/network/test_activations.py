@@ -2,6 +2,7 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
 from skmlp.network.activations import ACTIVATIONS, ELU, SELU, LeakyReLU
 from tests.network.problems import FORMULAS, peak_memory
@@ -173,6 +174,13 @@ def test_slope_of_an_elu_of_any_fields(alpha, scale):
 def test_selu_keeps_mean_zero_and_variance_one():
     h, _ = forward("selu", np.random.default_rng(2).normal(size=1_000_003))
     np.testing.assert_allclose([h.mean(), h.var()], [0, 1], atol=5e-3)
+
+
+@pytest.mark.parametrize(("low", "high", "error"), [(-10, -4, 3e-6), (-4, 4, 1e-6), (4, 60, 1e-6)])
+def test_gelu_in_float32_is_as_accurate_as_its_docstring_says(low, high, error):
+    z = np.linspace(low, high, 200_001, dtype=np.float32)
+    h, _ = forward("gelu", z)
+    np.testing.assert_allclose(h, z * ndtr(z.astype(float)), rtol=error, atol=0)
 
 
 def test_relu_has_slope_zero_at_zero():

@@ -9,6 +9,7 @@ from skmlp.network.arrays import (
     product_with_transposed,
     transposed_product,
 )
+from tests.network.problems import peak_memory
 
 K, N, M = 3, 11, 5
 EVERY_WIDTH = pytest.mark.parametrize("q", [1, 7])
@@ -96,3 +97,19 @@ def test_shape_of_a_sparse_block():
 def test_every_network_needs_its_rows():
     with pytest.raises(ValueError, match="argument 2 is longer"):
         product(SparseBlock([sparse.csr_matrix((N, M))]), draw(K, M, 7), np.empty((K, N, 7)))
+
+
+@EVERY_WIDTH
+@pytest.mark.parametrize("make", [sparse.csr_matrix, sparse.csr_array, sparse.csc_array])
+def test_transposed_product_of_mostly_empty_columns(make, q):
+    dense = np.zeros((K, N, 499))
+    dense[:, ::3, ::70] = draw(K, 4, 8)
+    delta, out = draw(K, N, q), np.full((K, 499, q), np.nan)
+    transposed_product(SparseBlock([make(rows) for rows in dense]), delta, out)
+    np.testing.assert_allclose(out, dense.swapaxes(-1, -2) @ delta, rtol=1e-13)
+
+
+def test_transposed_product_of_mostly_empty_columns_makes_no_array_of_the_size_of_the_weights():
+    rows = sparse.random(50, 40_000, 1e-4, format="csr", random_state=0)
+    delta, out = draw(1, 50, 20), np.empty((1, 40_000, 20))
+    assert peak_memory(lambda: transposed_product(SparseBlock([rows]), delta, out)) < out.nbytes / 10

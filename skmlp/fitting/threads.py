@@ -1,0 +1,52 @@
+"""The threads of BLAS: as many as its products are worth.
+
+Threads that share a small product wait for each other, and beside other busy processes for a time slice:
+a fit of the digits then takes forty times as long by two threads as by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from threading import Lock
+
+from threadpoolctl import ThreadpoolController
+
+WORK_PER_THREAD = 8_388_608
+"""Multiplications of one product that are worth a thread: some 0.1 to 0.3 ms, ten times what it costs to
+share them. Two threads pay from 256 x 256 x 256 on."""
+
+WORK_OF_ONE = 262_144
+"""Multiplications up to which BLAS itself takes no second thread."""
+
+_turn = Lock()
+"""Numbers of threads are those of the process: one call at a time sets them, others leave them alone."""
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """Return what controls BLAS; to find its libraries takes as long as a small fit."""
+    return ThreadpoolController().select(user_api="blas")
+
+
+@contextmanager
+def threads_for(work: int) -> Iterator[None]:
+    """Give BLAS fewer threads for products of ``work`` multiplications, never more than it has.
+
+    The thread that has set the number sets it back. While it is at work, others neither wait nor change
+    anything: those that run in several threads are busy on all cores as it is.
+    """
+    if work <= WORK_OF_ONE or not _turn.acquire(blocking=False):
+        yield
+        return
+    try:
+        n_threads = max(1, work // WORK_PER_THREAD)
+        most = max((library.num_threads for library in _blas().lib_controllers), default=1)
+        if n_threads >= most:
+            yield
+        else:
+            with _blas().limit(limits=n_threads):
+                yield
+    finally:
+        _turn.release()
