@@ -14,14 +14,12 @@ from skmlp import MLPClassifier
 from skmlp.fitting.data import Data
 from skmlp.model_selection import jobs
 from skmlp.model_selection.jobs import (
-    FitRequest,
-    FitResult,
-    NotTrainedError,
     Preparation,
     run,
     shared_data,
 )
 from skmlp.model_selection.prefit import choices_if_valid
+from skmlp.model_selection.requests import FitRequest, FitResult, NotTrainedError
 from skmlp.model_selection.samples import TrainingPart
 from skmlp.network.activations import Tanh
 from skmlp.training.stochastic import StochasticSolver

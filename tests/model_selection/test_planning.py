@@ -11,7 +11,6 @@ from sklearn.preprocessing import StandardScaler
 from skmlp.estimators.problems import choices_of, problem_of
 from skmlp.fitting.stacks import stack_key as stack_key_of_problem
 from skmlp.model_selection import planning
-from skmlp.model_selection.jobs import FitRequest
 from skmlp.model_selection.planning import (
     bytes_of,
     jobs_of,
@@ -21,6 +20,7 @@ from skmlp.model_selection.planning import (
     weights_bytes,
 )
 from skmlp.model_selection.prefit import choices_if_valid
+from skmlp.model_selection.requests import FitRequest
 from skmlp.model_selection.samples import TrainingPart, digest
 from skmlp.network.losses import Focal, Huber, LogLoss
 from tests.estimators.data import TASKS
