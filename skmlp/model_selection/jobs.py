@@ -115,7 +115,7 @@ def run(requests: Sequence[FitRequest], keep_results: bool = False) -> list[FitR
         for group in grouped(requests):
             for fits in prepared(group, results, contexts):
                 waiting += fits
-                if copied_bytes(waiting) >= DATA_BYTES:
+                if copied_bytes(waiting) + copied_bytes(fits) > DATA_BYTES:  # the next may be as large
                     train_stacks(waiting, results, keep_results)
                     contexts.close()
                     waiting = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from math import ceil
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from skmlp.training.optimizers import Optimizer
 CACHE_BYTES = 6 * 2**20
 """What the networks of a stack and their activations may fill: more falls out of the cache."""
 
-DATA_BYTES = 2**23
+DATA_BYTES = 2**22
 """What samples of a stack may fill that are copied or preprocessed: one training part at least."""
 
 WEIGHTS_BYTES = 2**30
@@ -167,14 +166,14 @@ def network_of(choices: Choices, part: TrainingPart) -> Network:
     """Return about the network that is trained on a part."""
     try:
         n_features = (getattr(part.X, "shape", None) or np.shape(part.X))[1]
-        return choices.network.network(n_features, n_scores(choices, part.y))
+        return choices.network.network(n_features, n_scores(choices, part))
     except (IndexError, TypeError, ValueError):  # the fit itself will raise
         return choices.network.network(1, 1)
 
 
-def n_scores(choices: Choices, y: Any) -> int:
-    """Return about how many raw scores there are for targets ``y``."""
-    columns = 1 if np.ndim(y) == 1 else np.shape(y)[1]
+def n_scores(choices: Choices, part: TrainingPart) -> int:
+    """Return about how many raw scores there are for the targets of a part."""
+    columns = 1 if np.ndim(part.y) == 1 else np.shape(part.y)[1]
     if isinstance(choices.loss, ProbabilisticLoss) and columns == 1:
-        columns = len(np.unique(np.asarray(y)))
+        columns = part.n_labels
     return choices.loss.n_scores(columns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import joblib
@@ -47,6 +48,11 @@ class TrainingPart:
         }
         y = None if self.y is None else _safe_indexing(self.y, self.rows)
         return TrainingPart(_safe_indexing(self.X, self.rows) if X is None else X, y, params)
+
+    @cached_property
+    def n_labels(self) -> int:
+        """How many different targets there are in the whole of y."""
+        return len(np.unique(np.asarray(self.y)))
 
     @property
     def n_bytes(self) -> int:
