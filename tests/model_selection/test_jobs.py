@@ -240,7 +240,8 @@ def test_a_stack_is_cut_to_what_the_cache_holds(stacks, monkeypatch):
 )
 def test_copies_of_training_parts_fill_the_memory_that_they_may(n_bytes, expected, stacks, monkeypatch):
     monkeypatch.setattr(jobs, "DATA_BYTES", n_bytes)
-    parts = [part for part in [samples(rows, np.asfortranarray(WINE.X)) for rows in PARTS] for _ in range(2)]
+    X = np.asfortranarray(WINE.X)
+    parts = [part for part in [samples(rows, X) for rows in PARTS] for _ in range(2)]
     found = models(*[{}] * 6)
     for outcome, model, part in zip(run(tasks_of(found, parts)), found, parts, strict=True):
         assert_same_fit(outcome.estimator, alone(model, part))
