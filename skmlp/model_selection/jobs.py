@@ -26,7 +26,7 @@ from skmlp.fitting.problem import Problem
 from skmlp.fitting.reports import report
 from skmlp.fitting.solvers import train, train_stack
 from skmlp.fitting.stacks import networks_of, stack_key
-from skmlp.model_selection.planning import DATA_BYTES, most_in_cache, scales_own_rows
+from skmlp.model_selection.planning import DATA_BYTES, by_part, most_in_cache, scales_own_rows
 from skmlp.model_selection.preprocessing import in_pipeline, preprocess
 from skmlp.model_selection.requests import FitRequest, FitResult
 from skmlp.model_selection.samples import TrainingPart, digest, last_network, same_values, takes_rows
@@ -110,25 +110,22 @@ def run(requests: Sequence[FitRequest], keep_results: bool = False) -> list[FitR
     list of FitResult
     """
     results = {request.index: FitResult(request.index) for request in requests}
-    with ExitStack() as contexts, never_raised():
-        waiting: list[PreparedFit] = []
-        for group in grouped(requests):
-            for fits in prepared(group, results, contexts):
-                waiting += fits
-                if copied_bytes(waiting) + copied_bytes(fits) > DATA_BYTES:  # the next may be as large
-                    train_stacks(waiting, results, keep_results)
-                    contexts.close()
-                    waiting = []
-        train_stacks(waiting, results, keep_results)
+    try:
+        with ExitStack() as contexts, never_raised():
+            waiting: list[PreparedFit] = []
+            for group in by_part(requests):
+                for fits in prepared(group, results, contexts):
+                    waiting += fits
+                    if copied_bytes(waiting) + copied_bytes(fits) > DATA_BYTES:  # the next may be as large
+                        train_stacks(waiting, results, keep_results)
+                        contexts.close()
+                        waiting, fits = [], []  # both hold their samples
+            train_stacks(waiting, results, keep_results)
+    except KeyboardInterrupt:  # outside of training; what is done is kept
+        for result in results.values():
+            if result.estimator is None and result.error is None:
+                result.interrupt()
     return list(results.values())
-
-
-def grouped(requests: Sequence[FitRequest]) -> list[list[FitRequest]]:
-    """Return the requests that are made of the same training part by the same steps."""
-    groups: dict[Hashable, list[FitRequest]] = {}
-    for request in requests:
-        groups.setdefault((id(request.part), request.steps), []).append(request)
-    return list(groups.values())
 
 
 def prepared(

@@ -1,5 +1,6 @@
 """What a worker does with the fits that it is given: as few stacks as may be, each fit as alone."""
 
+import weakref
 from dataclasses import dataclass
 
 import numpy as np
@@ -246,6 +247,21 @@ def test_copies_of_training_parts_fill_the_memory_that_they_may(n_bytes, expecte
     for outcome, model, part in zip(run(tasks_of(found, parts)), found, parts, strict=True):
         assert_same_fit(outcome.estimator, alone(model, part))
     assert stacks == expected
+
+
+def test_a_training_part_is_let_go_before_the_next_is_made(monkeypatch):
+    monkeypatch.setattr(jobs, "DATA_BYTES", 1)
+    preprocess, made = jobs.preprocess, []
+
+    def noted(*args):
+        assert all(part() is None for part in made)
+        found = preprocess(*args)
+        made.append(weakref.ref(found.part.X))
+        return found
+
+    monkeypatch.setattr(jobs, "preprocess", noted)
+    run(piped(models({}, {}, {}), [samples(rows) for rows in PARTS]))
+    assert len(made) == 3
 
 
 @pytest.mark.parametrize("seeds", [(0, 0), (0, 1)])
@@ -498,6 +514,21 @@ def test_after_an_interruption_no_training_part_is_looked_at(interrupt, monkeypa
     interrupt(1)
     outcomes = run(tasks_of(models({}, {}), [samples(X=np.asfortranarray(WINE.X)), samples(X=bad)]))
     assert all(outcome.interrupted for outcome in outcomes)
+
+
+def test_an_interruption_of_preprocessing_keeps_what_is_trained(monkeypatch):
+    monkeypatch.setattr(jobs, "DATA_BYTES", 1)
+    preprocess, made = jobs.preprocess, iter([True])
+
+    def interrupted(*args):
+        if next(made, None) is None:
+            raise KeyboardInterrupt
+        return preprocess(*args)
+
+    monkeypatch.setattr(jobs, "preprocess", interrupted)
+    done, *others = run(piped(models({}, {}, {}), [samples(rows) for rows in PARTS]))
+    assert done.estimator[-1].n_iter_ == 5
+    assert all(outcome.interrupted for outcome in others)
 
 
 def test_fits_that_had_left_an_interrupted_stack_are_done(interrupt):
