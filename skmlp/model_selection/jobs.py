@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from itertools import chain
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -16,7 +19,6 @@ from skmlp.estimators.callbacks import has_callbacks, monitor_of, with_callbacks
 from skmlp.estimators.floating_point import never_raised
 from skmlp.estimators.multilayer_perceptron import BaseMultilayerPerceptron
 from skmlp.estimators.problems import choices_of, problem_of, read
-from skmlp.fitting.choices import Choices
 from skmlp.fitting.data import Data, Reading
 from skmlp.fitting.monitors import FitMonitor, StackMonitor
 from skmlp.fitting.outcome import fitted_attributes
@@ -24,10 +26,15 @@ from skmlp.fitting.problem import Problem
 from skmlp.fitting.reports import report
 from skmlp.fitting.solvers import train, train_stack
 from skmlp.fitting.stacks import networks_of, stack_key
+from skmlp.model_selection.planning import DATA_BYTES, by_part, most_in_cache, scales_own_rows
+from skmlp.model_selection.preprocessing import in_pipeline, preprocess
+from skmlp.model_selection.requests import FitRequest, FitResult
 from skmlp.model_selection.samples import TrainingPart, digest, last_network, same_values, takes_rows
 from skmlp.training.result import Monitor, TrainingResult
-from skmlp.training.state import State
 from skmlp.training.stopping import StopReason
+
+BLOCK_BYTES = 2**20
+"""Rows that are looked at together while a training part is checked."""
 
 VALIDATION = ("X_val", "y_val", "sample_weight_val")
 
@@ -35,84 +42,28 @@ KNOWN = {"sample_weight", *VALIDATION}
 """The metadata that the networks of skmlp take; ``fit`` will complain of others."""
 
 
-class NotTrainedError(RuntimeError):
-    """A fit that an interruption came before."""
-
-
-@dataclass(eq=False)
-class FitRequest:
-    """A fit to be made.
-
-    Attributes
-    ----------
-    index : int
-        Its place among all fits that were asked for.
-    estimator : object
-        With its parameters set: a network, or whatever is not to be taken apart. A clone of it is fitted.
-    choices : Choices, or None
-        What the parameters of its network choose; None if they are invalid, or there is no network.
-    part : TrainingPart
-    before : State, or None
-        From where training continues.
-    for_user : bool, default=False
-        Whether the user gets the estimator, and may go on with ``partial_fit``: it keeps the state of its
-        optimizer, as after any ``fit``. Of fits that wait to be scored only the weights are kept.
-    context : object, or None
-        scikit-learn's callback context of the fit.
-    caller : object, or None
-        The estimator that callbacks are given for that context.
-    """
-
-    index: int
-    estimator: Any
-    choices: Choices | None
-    part: TrainingPart
-    before: State | None = None
-    for_user: bool = False
-    context: Any = None
-    caller: Any = None
-
-
-@dataclass
-class FitResult:
-    """What became of a fit.
-
-    Attributes
-    ----------
-    index : int
-    estimator : object
-        Fitted, unless there is an ``error``.
-    seconds : float
-        The time of the fit: its share in that of a stack.
-    error : Exception, or None
-    result : TrainingResult, or None
-        What became of its networks, if that was asked for and training can be continued.
-    """
-
-    index: int
-    estimator: Any = None
-    seconds: float = 0.0
-    error: Exception | None = None
-    result: TrainingResult | None = None
-
-    def interrupt(self) -> None:
-        """Note that an interruption came before the end of the fit."""
-        self.error = NotTrainedError("An interruption came before the end of this fit.")
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether the fit did not come to its end because of an interruption."""
-        return isinstance(self.error, NotTrainedError)
-
-
 @dataclass
 class PreparedFit:
-    """A fit of which everything is settled but the weights."""
+    """A fit of which everything is settled but the weights.
+
+    Attributes
+    ----------
+    request : FitRequest
+        Of a pipeline, that of its network alone.
+    estimator : BaseMultilayerPerceptron
+        Where the fitted attributes are published.
+    problem : Problem
+    result : FitResult
+        Where it is written what becomes of the fit.
+    put_together : callable
+        From the fitted network to the whole estimator.
+    """
 
     request: FitRequest
     estimator: BaseMultilayerPerceptron
     problem: Problem
     result: FitResult
+    put_together: Callable[[Any], Any]
 
     def alone(self, keep_results: bool) -> None:
         """Make the fit by itself, from its very beginning."""
@@ -121,11 +72,9 @@ class PreparedFit:
             estimator.set_callbacks()  # they have seen this fit
         request = replace(self.request, estimator=estimator, context=None)
         (made,) = run([request], keep_results)
-        self.result.estimator, self.result.error, self.result.result = (
-            made.estimator,
-            made.error,
-            made.result,
-        )
+        self.result.error, self.result.result = made.error, made.result
+        if made.error is None:
+            self.result.estimator = self.put_together(made.estimator)
 
     def finish(self, trained: TrainingResult, monitor: FitMonitor) -> None:
         """Publish what became of the networks, and say why training stopped."""
@@ -139,13 +88,16 @@ class PreparedFit:
             if trained.state is not None and not is_kept:
                 attributes["_optimizer_state"] = None
             publish(self.estimator, attributes)
-            self.result.estimator = self.estimator
+            self.result.estimator = self.put_together(self.estimator)
         except Exception as error:
             self.result.error = error
 
 
 def run(requests: Sequence[FitRequest], keep_results: bool = False) -> list[FitResult]:
     """Train the networks of ``requests``, in as few stacks as possible, and fit all other estimators.
+
+    Few training parts that had to be copied are there at a time: when they fill the memory that they may,
+    their fits are trained before the next are prepared.
 
     Parameters
     ----------
@@ -157,92 +109,147 @@ def run(requests: Sequence[FitRequest], keep_results: bool = False) -> list[FitR
     -------
     list of FitResult
     """
-    with ExitStack() as contexts, never_raised():
-        results = {request.index: FitResult(request.index) for request in requests}
-        stacks: dict[Hashable, list[PreparedFit]] = {}
-        by_part: dict[int, list[FitRequest]] = {}
-        for request in requests:
-            by_part.setdefault(id(request.part), []).append(request)
-        for some in by_part.values():
-            for fit in prepared(some, results, contexts):
-                stacks.setdefault(key_of(fit), []).append(fit)
-        for fits in stacks.values():
-            if any(result.interrupted for result in results.values()):
-                for fit in fits:
-                    fit.result.interrupt()
-            else:
-                train_fits(fits, keep_results)
-        return list(results.values())
+    results = {request.index: FitResult(request.index) for request in requests}
+    try:
+        with ExitStack() as contexts, never_raised():
+            waiting: list[PreparedFit] = []
+            for group in by_part(requests):
+                for fits in prepared(group, results, contexts):
+                    waiting += fits
+                    if copied_bytes(waiting) + copied_bytes(fits) > DATA_BYTES:  # the next may be as large
+                        train_stacks(waiting, results, keep_results)
+                        contexts.close()
+                        waiting, fits = [], []  # both hold their samples
+            train_stacks(waiting, results, keep_results)
+    except KeyboardInterrupt:  # outside of training; what is done is kept
+        for result in results.values():
+            if result.estimator is None and result.error is None:
+                result.interrupt()
+    return list(results.values())
 
 
 def prepared(
     requests: Sequence[FitRequest], results: dict[int, FitResult], contexts: ExitStack
-) -> list[PreparedFit]:
-    """Prepare the networks of one training part, and fit all other estimators to it.
+) -> Iterator[list[PreparedFit]]:
+    """Yield the networks of one of the groups, prepared; fit all other estimators to it.
 
     What becomes of them is written into ``results``.
     """
-    fits, preparation = [], Preparation(requests[0].part)
+    if any(result.interrupted for result in results.values()):
+        for request in requests:
+            results[request.index].interrupt()
+        return
+    part, steps = requests[0].part, None
+    if requests[0].steps is not None:
+        before = preprocess(requests[0].estimator, part)
+        for request in requests:
+            results[request.index].seconds += before.seconds / len(requests)
+            results[request.index].error = before.error
+        if before.error is not None:
+            return
+        part, steps = before.part, before.steps
+    fits, preparation = [], Preparation(part)
     for request in requests:
-        part, result = preparation.cut, results[request.index]
+        result, put_together = results[request.index], partial(in_pipeline, request.estimator, steps)
+        if steps is not None:
+            request = replace(request, estimator=last_network(request.estimator), part=part, steps=None)
         started, estimator = time.perf_counter(), clone(request.estimator)
-        enter(request, estimator, part, contexts)
+        enter(request, estimator, preparation, contexts)
         try:
             if last_network(estimator) is estimator and KNOWN.issuperset(part.params):
                 problem = preparation.problem_of(request, estimator)
-                fits.append(PreparedFit(request, estimator, problem, result))
+                fits.append(PreparedFit(request, estimator, problem, result, put_together))
             else:
-                result.estimator = estimator.fit(part.X, part.y, **part.params)
+                cut = preparation.cut
+                result.estimator = put_together(estimator.fit(cut.X, cut.y, **cut.params))
         except Exception as error:
             result.error = error
         result.seconds += time.perf_counter() - started
-    return fits
+        if fits and scales_own_rows(fits[-1].problem.choices):
+            yield [fits.pop()]
+    yield fits
+
+
+def train_stacks(fits: Sequence[PreparedFit], results: dict[int, FitResult], keep_results: bool) -> None:
+    """Train fits in as few stacks as fit the cache, unless an interruption has come before."""
+    stacks: dict[Hashable, list[PreparedFit]] = {}
+    for fit in fits:
+        stacks.setdefault(key_of(fit), []).append(fit)
+    for stack in stacks.values():
+        problem = stack[0].problem
+        most = most_in_cache(problem.choices, problem.network, len(problem.rows), problem.theta.itemsize)
+        for some in np.array_split(np.arange(len(stack)), ceil(len(stack) / most)):
+            if any(result.interrupted for result in results.values()):
+                for i in some:
+                    stack[i].result.interrupt()
+            else:
+                train_fits([stack[i] for i in some], keep_results)
+
+
+def copied_bytes(fits: Sequence[PreparedFit]) -> int:
+    """Return about what the samples of fits fill, other than rows of the user's X; once if they share."""
+    copies = {id(fit.problem.data.X): fit.problem.data for fit in fits if fit.problem.data.index is None}
+    return sum(TrainingPart(data.X, None, {}).n_bytes for data in copies.values())
 
 
 class Preparation:
     """Prepares fits to a training part; what several of them make of it is made once."""
 
     def __init__(self, part: TrainingPart) -> None:
-        self.part, self.cut = part, part.cut()
+        self.part = part
         self._readings: dict[Hashable, Reading] = {}
         self._shared: dict[Hashable, list[Data]] = {}
         self._held_out: dict[Hashable, Data] = {}
 
+    @cached_property
+    def cut(self) -> TrainingPart:
+        """The part by itself."""
+        return self.part.cut()
+
+    @cached_property
+    def uncopied(self) -> TrainingPart:
+        """The part with the first rows of X in place of its own, where a check would find no difference."""
+        X, rows = self.part.X, np.asarray(self.part.rows)
+        first, n_blocks = X[: len(rows)], ceil(len(rows) * X[:1].nbytes / BLOCK_BYTES)
+        blocks = (X[block] for block in np.array_split(rows, n_blocks or 1))
+        with np.errstate(over="ignore", invalid="ignore"):
+            finite = all(np.isfinite(block.sum()) for block in chain([first], blocks))
+        return self.part.cut(first) if finite and len(first) == len(rows) else self.cut
+
     def problem_of(self, request: FitRequest, network: BaseMultilayerPerceptron) -> Problem:
         """Return the problem of a network."""
-        params = {"sample_weight": None} | self.cut.params
-        validation = tuple(params.pop(name, None) for name in VALIDATION)
         # The clone has a random stream of its own, as in scikit-learn.
         choices = replace(request.choices or choices_of(network), random_state=network.random_state)
+        takes = takes_rows(choices, self.part) and not has_callbacks(network)
+        cut = self.uncopied if takes else self.cut
+        params = {"sample_weight": None} | cut.params
+        validation = tuple(params.pop(name, None) for name in VALIDATION)
         read_alike = digest((choices.dtype, choices.class_weight, choices.loss), otherwise=object())
-        same = type(network), takes_rows(choices, self.part), has_callbacks(network), read_alike
+        same = type(network), takes, has_callbacks(network), read_alike
         if same not in self._readings:
-            self._readings[same] = self._read(network, choices, **params)
+            reading = read(network, choices, cut.X, cut.y, **params, classes=None, continuing=False)
+            if takes:
+                index = np.arange(len(self.part.X))[self.part.rows]
+                reading = replace(reading, data=replace(reading.data, X=self.part.X, index=index))
+            self._readings[same] = reading
         problem = problem_of(
             network,
-            self.cut.X,
-            self.cut.y,
+            cut.X,
+            cut.y,
             **params,
             validation=validation,
             choices=choices,
             reading=self._readings[same],
         )
-        problem = replace(problem, data=shared_data(problem.data, self._shared.setdefault(same, [])))
+        shared = self._shared.setdefault(same, [])
+        problem = replace(problem, data=shared_data(problem.data, shared))
+        del shared[:-1]  # where each fit scales its own rows, few are the same
         validate = problem.validate
-        if validate is None or choices.standardize:  # each fit scales by its own rows
+        if validate is None or choices.standardize:
             return problem
         same_rows = same, digest(problem.rows, otherwise=object())
         held_out = self._held_out.setdefault(same_rows, validate.data)
         return replace(problem, held_out=held_out, validate=replace(validate, data=held_out))
-
-    def _read(self, network: BaseMultilayerPerceptron, choices: Choices, sample_weight: Any) -> Reading:
-        """Check and encode the part; where a network can take rows of X itself, no copy is kept."""
-        X, y = self.cut.X, self.cut.y
-        reading = read(network, choices, X, y, sample_weight, classes=None, continuing=False)
-        if has_callbacks(network) or not takes_rows(choices, self.part):
-            return reading
-        index = np.arange(len(self.part.X))[self.part.rows]
-        return replace(reading, data=replace(reading.data, X=self.part.X, index=index))
 
 
 def shared_data(data: Data, shared: list[Data]) -> Data:
@@ -310,12 +317,12 @@ def end_callbacks(estimator: Any) -> None:
     """Let the callbacks of an estimator end, as its own ``fit`` would."""
 
 
-def enter(request: FitRequest, estimator: Any, part: TrainingPart, contexts: ExitStack) -> None:
+def enter(request: FitRequest, estimator: Any, preparation: Preparation, contexts: ExitStack) -> None:
     """Begin scikit-learn's callback context of a fit, and end it with all others."""
     contexts.callback(end_callbacks, estimator)
     if request.context is None:
         return
-    arguments = {"estimator": request.caller, "X": part.X, "y": part.y}
+    arguments = {"estimator": request.caller, "X": preparation.cut.X, "y": preparation.cut.y}
     contexts.callback(lambda: request.context.call_on_fit_task_end(**arguments))
     contexts.enter_context(request.context.propagate_callback_context(estimator))
     request.context.call_on_fit_task_begin(**arguments)

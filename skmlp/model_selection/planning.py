@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from math import ceil
-from typing import Any
 
 import numpy as np
 
 from skmlp.fitting.choices import Choices
-from skmlp.model_selection.jobs import FitRequest
+from skmlp.model_selection.requests import FitRequest
 from skmlp.model_selection.samples import TrainingPart, last_network, length, takes_rows
 from skmlp.network.hyperparameters import stack_key as key_of_choices
 from skmlp.network.losses import ProbabilisticLoss
@@ -19,14 +18,11 @@ from skmlp.training.optimizers import Optimizer
 CACHE_BYTES = 6 * 2**20
 """What the networks of a stack and their activations may fill: more falls out of the cache."""
 
-DATA_BYTES = 2**23
-"""What copies of the samples of a stack may fill: one training part at least. Rows of X are not copied."""
+DATA_BYTES = 2**22
+"""What samples of a stack may fill that are copied or preprocessed: one training part at least."""
 
 WEIGHTS_BYTES = 2**30
 """What the weights of fits may fill that wait to be scored."""
-
-PREPROCESSED_BYTES = 2**25
-"""What preprocessed training parts may fill at a time: one for each worker at least."""
 
 
 def rounds_of(tasks: Sequence[FitRequest]) -> list[list[FitRequest]]:
@@ -51,30 +47,64 @@ def weights_bytes(task: FitRequest) -> int:
 
 
 def jobs_of(tasks: Sequence[FitRequest], n_workers: int) -> list[list[FitRequest]]:
-    """Return the tasks that a worker is given at a time, each a stack if they can be one.
+    """Return the tasks that a worker is given at a time.
 
     There are at least as many as workers, and where it matters a multiple: none waits for the others.
     """
     groups: dict[Hashable, list[FitRequest]] = {}
     for task in tasks:
-        is_network = last_network(task.estimator) is task.estimator
-        groups.setdefault(stack_key(task) if is_network else task.index, []).append(task)
-    jobs = []
+        if task.steps is None:
+            is_network = last_network(task.estimator) is task.estimator
+            groups.setdefault(stack_key(task) if is_network else task.index, []).append(task)
+    jobs = jobs_with_steps([task for task in tasks if task.steps is not None], n_workers)
     for group in groups.values():
         most, most_parts = most_per_stack(group[0]) if len(group) > 1 else (1, 1)
         n_stacks = ceil(len(group) / most)
         if len(groups) < n_workers or n_stacks > 1:
             n_stacks = n_workers * ceil(n_stacks / n_workers)
-        # Those of one training part together: they share its rows, and need no padding.
-        by_part: dict[int, list[FitRequest]] = {}
-        for task in group:
-            by_part.setdefault(id(task.part), []).append(task)
-        parts = list(by_part.values())
+        parts = by_part(group)
         for start in range(0, len(parts), most_parts):
             some = [task for part in parts[start : start + most_parts] for task in part]
-            n_jobs = min(len(some), ceil(n_stacks * len(some) / len(group)))
-            jobs += [[some[i] for i in job] for job in np.array_split(np.arange(len(some)), n_jobs)]
+            jobs += cut(some, min(len(some), ceil(n_stacks * len(some) / len(group))))
     return jobs
+
+
+def jobs_with_steps(tasks: Sequence[FitRequest], n_workers: int) -> list[list[FitRequest]]:
+    """Return the jobs of pipelines: steps are fitted to a training part in one job, whatever follows them.
+
+    Where there are fewer parts left than workers, several workers fit the same steps at the same time.
+    """
+    jobs, parts = [], by_part(tasks)
+    at_a_time = n_workers * max(1, DATA_BYTES // parts[0][0].part.n_bytes) if parts else 1
+    for start in range(0, len(parts), at_a_time):
+        # Workers that share a part have networks of all kinds.
+        some = [
+            task
+            for part in parts[start : start + at_a_time]
+            for worker in range(n_workers)
+            for task in part[worker::n_workers]
+        ]
+        jobs += cut(some, min(len(some), n_workers))
+    return jobs
+
+
+def by_part(tasks: Sequence[FitRequest]) -> list[list[FitRequest]]:
+    """Return the tasks of each training part and the same steps: they share its rows."""
+    parts: dict[Hashable, list[FitRequest]] = {}
+    for task in tasks:
+        parts.setdefault((id(task.part), task.steps), []).append(task)
+    return list(parts.values())
+
+
+def cut(tasks: Sequence[FitRequest], n_jobs: int) -> list[list[FitRequest]]:
+    """Return the tasks in their order as equal jobs."""
+    return [[tasks[i] for i in job] for job in np.array_split(np.arange(len(tasks)), n_jobs)]
+
+
+def are_stacks(jobs: Sequence[Sequence[FitRequest]]) -> bool:
+    """Return whether several networks of each job fit the cache together."""
+    kinds = {stack_key(task): task for job in jobs for task in job if task.steps is not None}
+    return all(len(job) > 1 for job in jobs) and all(most_per_stack(t)[0] > 1 for t in kinds.values())
 
 
 def stack_key(task: FitRequest) -> Hashable:
@@ -100,33 +130,50 @@ def most_per_stack(task: FitRequest) -> tuple[int, int]:
         return 1, 1
     most = max(1, CACHE_BYTES // bytes_of(choices, task.part))
     most_parts = most if takes_rows(choices, task.part) else max(1, DATA_BYTES // task.part.n_bytes)
-    if choices.standardize and choices.early_stopping:
-        most = min(most, most_parts)  # scaled on its own rows, each fit has a separate part
+    if scales_own_rows(choices):
+        most = min(most, most_parts)
     return int(most), int(most_parts)
 
 
-def bytes_of(choices: Choices, part: TrainingPart) -> int:
+def scales_own_rows(choices: Choices) -> bool:
+    """Return whether samples are scaled on those that a fit has not held out: it has a copy of its own."""
+    return bool(choices.standardize and choices.early_stopping)
+
+
+def most_in_cache(choices: Choices, network: Network, n_rows: int, itemsize: int) -> int:
+    """Return how many fits fill the cache, of ``n_rows`` each; one that is trained alone is one."""
+    if not choices.is_stochastic:
+        return 1
+    return max(1, CACHE_BYTES // bytes_in_step(choices, network, n_rows, itemsize))
+
+
+def bytes_in_step(choices: Choices, network: Network, n_rows: int, itemsize: int) -> int:
     """Return about what a fit fills in each step: its networks, their gradient and moments, and a batch."""
-    network, n_rows = network_of(choices, part), length(part.X) if part.rows is None else len(part.rows)
     n_moments = choices.solver.n_moments if isinstance(choices.solver, Optimizer) else 0
     of_network = (2 + n_moments) * network.layout.n_parameters
     of_batch = choices.rows_per_batch(n_rows) * (network.n_inputs + 2 * sum(network.widths[1:]))
-    itemsize = 4 if "float32" in (choices.dtype, str(getattr(part.X, "dtype", ""))) else 8
     return int(choices.n_members * (of_network + of_batch) * itemsize)
+
+
+def bytes_of(choices: Choices, part: TrainingPart) -> int:
+    """Return what a fit to a part will about fill in each step."""
+    n_rows = length(part.X) if part.rows is None else len(part.rows)
+    itemsize = 4 if "float32" in (choices.dtype, str(getattr(part.X, "dtype", ""))) else 8
+    return bytes_in_step(choices, network_of(choices, part), n_rows, itemsize)
 
 
 def network_of(choices: Choices, part: TrainingPart) -> Network:
     """Return about the network that is trained on a part."""
     try:
         n_features = (getattr(part.X, "shape", None) or np.shape(part.X))[1]
-        return choices.network.network(n_features, n_scores(choices, part.y))
+        return choices.network.network(n_features, n_scores(choices, part))
     except (IndexError, TypeError, ValueError):  # the fit itself will raise
         return choices.network.network(1, 1)
 
 
-def n_scores(choices: Choices, y: Any) -> int:
-    """Return about how many raw scores there are for targets ``y``."""
-    columns = 1 if np.ndim(y) == 1 else np.shape(y)[1]
+def n_scores(choices: Choices, part: TrainingPart) -> int:
+    """Return about how many raw scores there are for the targets of a part."""
+    columns = 1 if np.ndim(part.y) == 1 else np.shape(part.y)[1]
     if isinstance(choices.loss, ProbabilisticLoss) and columns == 1:
-        columns = len(np.unique(np.asarray(y)))
+        columns = part.n_labels
     return choices.loss.n_scores(columns)

@@ -26,9 +26,10 @@ from threadpoolctl import threadpool_limits
 
 from skmlp.estimators.problems import choices_of
 from skmlp.fitting.choices import Choices
-from skmlp.model_selection.jobs import FitRequest, FitResult, run
-from skmlp.model_selection.planning import jobs_of, rounds_of
-from skmlp.model_selection.preprocessing import made_with_preprocessing
+from skmlp.model_selection.jobs import run
+from skmlp.model_selection.planning import are_stacks, jobs_of, rounds_of
+from skmlp.model_selection.preprocessing import steps_key
+from skmlp.model_selection.requests import FitRequest, FitResult
 from skmlp.model_selection.samples import TrainingPart, digest, last_network, length
 from skmlp.network.arrays import Array
 from skmlp.training.stopping import StopReason
@@ -220,12 +221,14 @@ class Prefit:
             for parameters in {id(fit.parameters): fit.parameters for fit in expected}.values()
         }
         choices = {name: choices_if_valid(estimator) for name, estimator in estimators.items()}
+        steps = {name: steps_key(estimator) for name, estimator in estimators.items()}
         requests = [
             FitRequest(
                 index,
                 estimators[id(parameters)],
                 choices[id(parameters)],
                 parts[id(rows)],
+                steps[id(parameters)],
                 for_user=self.for_user,
                 caller=self.caller,
             )
@@ -259,7 +262,7 @@ class Prefit:
                 results[request.index] = over
         try:
             left = [] if self.interrupted else [r for r in requests if r.index not in results]
-            for done in made_with_preprocessing(left, self.parallel, self.n_workers, self._trained):
+            for done in self._trained(left):
                 results[done.index] = done
                 self.interrupted |= done.interrupted
         except KeyboardInterrupt:
@@ -274,12 +277,12 @@ class Prefit:
         return ordered
 
     def _trained(self, requests: list[FitRequest]) -> Iterator[FitResult]:
-        """Yield what becomes of each fit that needs no preprocessing."""
+        """Yield what becomes of each fit."""
         jobs = jobs_of(requests, self.n_workers)
         if self.verbose > 0:
             print(f"Training {len(requests)} fits in {len(jobs)} jobs")
         # Where several networks fit the cache, their products are too small for threads of BLAS.
-        limit = 1 if all(len(job) > 1 for job in jobs) else None
+        limit = 1 if are_stacks(jobs) else None
         with threadpool_limits(limit, "blas"):
             for done in self.parallel(delayed(run)(job, self._continued.is_asked_for) for job in jobs):
                 yield from done

@@ -4,89 +4,31 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Hashable
+from dataclasses import dataclass
 from typing import Any
 
 from sklearn import get_config
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
-from sklearn.utils.parallel import delayed
 
-from skmlp.model_selection.jobs import FitRequest, FitResult
-from skmlp.model_selection.planning import PREPROCESSED_BYTES
 from skmlp.model_selection.samples import TrainingPart, digest, last_network
 
 
-def made_with_preprocessing(
-    requests: list[FitRequest],
-    parallel: Callable[..., Any],
-    n_workers: int,
-    train: Callable[[list[FitRequest]], Iterator[FitResult]],
-) -> Iterator[FitResult]:
-    """Yield what becomes of each fit, in the order in which they are done.
-
-    Parameters
-    ----------
-    requests : list of FitRequest
-    parallel : joblib.Parallel
-        Runs the preprocessing.
-    n_workers : int
-    train : callable
-        Makes fits that need no preprocessing.
-    """
-    ready, groups = grouped(requests)
-    at_a_time = max(n_workers, PREPROCESSED_BYTES // requests[0].part.n_bytes) if requests else 1
-    for start in range(0, len(groups) or 1, at_a_time):
-        some = groups[start : start + at_a_time]
-        fitted = (
-            parallel(delayed(preprocess)(group[0].estimator, group[0].part) for group in some)
-            if some
-            else []
-        )
-        steps: dict[int, Preprocessed] = {}
-        for group, of_group in zip(some, fitted, strict=True):
-            of_fit = replace(of_group, seconds=of_group.seconds / len(group))
-            if of_fit.error is not None:
-                yield from (FitResult(r.index, seconds=of_fit.seconds, error=of_fit.error) for r in group)
-                continue
-            steps |= {request.index: of_fit for request in group}
-            ready += [
-                replace(request, estimator=last_network(request.estimator), part=of_fit.part)
-                for request in group
-            ]
-        pipelines = {request.index: request.estimator for group in some for request in group}
-        interrupted = False
-        for result in train(ready):
-            if result.index in steps and result.error is None:
-                put_together(pipelines[result.index], steps[result.index], result)
-            interrupted |= result.interrupted
-            yield result
-        if interrupted:
-            return
-        ready = []
+def steps_key(estimator: Any) -> Hashable:
+    """Return what steps before a network have in common with those that do the same; None without any."""
+    steps = preprocessing_of(estimator) if last_network(estimator) else None
+    return None if steps is None else digest(steps, otherwise=id(estimator))
 
 
-def grouped(requests: list[FitRequest]) -> tuple[list[FitRequest], list[list[FitRequest]]]:
-    """Return the fits that need no preprocessing, and groups of those that need the same."""
-    groups: dict[Hashable, list[FitRequest]] = {}
-    digests: dict[int, Hashable] = {}  # by candidate
-    for request in requests:
-        steps = preprocessing_of(request.estimator) if last_network(request.estimator) else None
-        if steps is not None and id(request.estimator) not in digests:
-            digests[id(request.estimator)] = digest(steps, request.index)
-        key = None if steps is None else (digests[id(request.estimator)], id(request.part))
-        groups.setdefault(key, []).append(request)
-    return groups.pop(None, []), list(groups.values())
-
-
-def put_together(pipeline: Pipeline, fitted: Preprocessed, result: FitResult) -> None:
-    """Put the network of a ``result``, which was trained by itself, behind its fitted steps."""
+def in_pipeline(pipeline: Pipeline, steps: Pipeline | None, network: Any) -> Any:
+    """Return a ``pipeline`` with its fitted ``steps`` and its network; without steps the network itself."""
+    if steps is None:
+        return network
     pipeline = copy.copy(pipeline)
-    pipeline.steps = [*fitted.steps.steps, (pipeline.steps[-1][0], result.estimator)]
-    result.estimator = pipeline
-    result.seconds += fitted.seconds
+    pipeline.steps = [*steps.steps, (pipeline.steps[-1][0], network)]
+    return pipeline
 
 
 def preprocessing_of(estimator: Any) -> Pipeline | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import joblib
@@ -36,8 +37,8 @@ class TrainingPart:
     params: dict[str, Any]
     rows: Array | None = None
 
-    def cut(self) -> TrainingPart:
-        """Return the training part by itself."""
+    def cut(self, X: Any = None) -> TrainingPart:
+        """Return the training part by itself; with ``X`` in place of its features, these are not copied."""
         if self.rows is None:
             return self
         n_samples = length(self.X)
@@ -46,7 +47,12 @@ class TrainingPart:
             for name, value in self.params.items()
         }
         y = None if self.y is None else _safe_indexing(self.y, self.rows)
-        return TrainingPart(_safe_indexing(self.X, self.rows), y, params)
+        return TrainingPart(_safe_indexing(self.X, self.rows) if X is None else X, y, params)
+
+    @cached_property
+    def n_labels(self) -> int:
+        """How many different targets there are in the whole of y."""
+        return len(np.unique(np.asarray(self.y)))
 
     @property
     def n_bytes(self) -> int:

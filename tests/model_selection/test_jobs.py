@@ -1,5 +1,6 @@
 """What a worker does with the fits that it is given: as few stacks as may be, each fit as alone."""
 
+import weakref
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,21 +8,20 @@ import pytest
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skmlp import MLPClassifier
 from skmlp.fitting.data import Data
-from skmlp.model_selection import jobs
+from skmlp.model_selection import jobs, planning
 from skmlp.model_selection.jobs import (
-    FitRequest,
-    FitResult,
-    NotTrainedError,
     Preparation,
     run,
     shared_data,
 )
 from skmlp.model_selection.prefit import choices_if_valid
+from skmlp.model_selection.preprocessing import steps_key
+from skmlp.model_selection.requests import FitRequest, FitResult, NotTrainedError
 from skmlp.model_selection.samples import TrainingPart
 from skmlp.network.activations import Tanh
 from skmlp.training.stochastic import StochasticSolver
@@ -186,6 +186,112 @@ def test_validation_samples_of_ones_own():
     for outcome, model in zip(run(tasks_of(found, [part] * 2)), found, strict=True):
         assert_same_fit(outcome.estimator, alone(model, part))
         assert len(outcome.estimator.validation_scores_) == 5
+
+
+# Steps before the network
+
+
+def piped(models, parts):
+    """Return tasks of pipelines that end in ``models``."""
+    tasks = tasks_of([make_pipeline(StandardScaler(), model) for model in models], parts)
+    for task in tasks:
+        task.steps = steps_key(task.estimator)
+    return tasks
+
+
+@pytest.mark.parametrize("options", [{}, {"early_stopping": True}, {"standardize": True}], ids=str)
+def test_networks_behind_the_same_steps_are_a_stack(options, stacks):
+    parts = [samples(rows, mlpclassifier__sample_weight=WINE.weights) for rows in PARTS]
+    tasks = piped(models({}, {"alpha": 1.0}, {}, **options), parts)
+    outcomes = run(tasks)
+    assert stacks == [3]
+    for outcome, task in zip(outcomes, tasks, strict=True):
+        assert type(outcome.estimator) is Pipeline
+        assert_same_fit(outcome.estimator[-1], alone(task.estimator, task.part)[-1])
+
+
+def test_steps_are_put_before_networks_that_are_trained_once_more():
+    tasks = piped(
+        models(
+            *({"validation_fraction": part} for part in (0.1, 0.11, 0.1)),
+            early_stopping=True,
+            scoring=fails_on_odd_numbers,
+        ),
+        [samples()] * 3,
+    )
+    outcomes = run(tasks)
+    assert [str(outcome.error) for outcome in outcomes] == ["None", "odd", "None"]
+    for outcome, task in list(zip(outcomes, tasks, strict=True))[::2]:
+        assert_same_fit(outcome.estimator[-1], alone(task.estimator, task.part)[-1])
+
+
+# How much there is at a time
+
+
+def test_a_stack_is_cut_to_what_the_cache_holds(stacks, monkeypatch):
+    """Only a worker knows how many features there are behind the steps of a pipeline."""
+    (task,) = tasks_of(models({}))
+    monkeypatch.setattr(planning, "CACHE_BYTES", 2 * planning.bytes_of(task.choices, task.part))
+    run(tasks_of(models({}, {}, {}, {}, {})))
+    assert stacks == [2, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "expected"), [(1, [2, 2, 2]), (2 * 60 * 13 * 8, [4, 2]), (3 * 60 * 13 * 8, [6])]
+)
+def test_copies_of_training_parts_fill_the_memory_that_they_may(n_bytes, expected, stacks, monkeypatch):
+    monkeypatch.setattr(jobs, "DATA_BYTES", n_bytes)
+    X = np.asfortranarray(WINE.X)
+    parts = [part for part in [samples(rows, X) for rows in PARTS] for _ in range(2)]
+    found = models(*[{}] * 6)
+    for outcome, model, part in zip(run(tasks_of(found, parts)), found, parts, strict=True):
+        assert_same_fit(outcome.estimator, alone(model, part))
+    assert stacks == expected
+
+
+def test_a_training_part_is_let_go_before_the_next_is_made(monkeypatch):
+    monkeypatch.setattr(jobs, "DATA_BYTES", 1)
+    preprocess, made = jobs.preprocess, []
+
+    def noted(*args):
+        assert all(part() is None for part in made)
+        found = preprocess(*args)
+        made.append(weakref.ref(found.part.X))
+        return found
+
+    monkeypatch.setattr(jobs, "preprocess", noted)
+    run(piped(models({}, {}, {}), [samples(rows) for rows in PARTS]))
+    assert len(made) == 3
+
+
+@pytest.mark.parametrize("seeds", [(0, 0), (0, 1)])
+def test_fits_that_scale_their_own_rows_are_counted_one_by_one(seeds, stacks, monkeypatch):
+    monkeypatch.setattr(jobs, "DATA_BYTES", 1)
+    options = {"early_stopping": True, "standardize": True}
+    run(tasks_of([WINE.model(**SMALL, **options, random_state=seed) for seed in seeds]))
+    assert stacks == [1, 1]
+
+
+def test_the_first_rows_of_X_are_checked_in_place_of_others():
+    assert np.shares_memory(Preparation(samples(PARTS[1])).uncopied.X, WINE.X)
+
+
+@pytest.mark.parametrize("bad", [5, 95])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_but_not_where_a_number_is_not_finite(bad, value):
+    X = WINE.X.copy()
+    X[bad] = value
+    preparation = Preparation(samples(PARTS[1], X))
+    assert preparation.uncopied is preparation.cut
+
+
+def test_nor_where_there_are_too_few():
+    rows = np.arange(200) % 97
+    preparation = Preparation(samples(rows))
+    assert preparation.uncopied is preparation.cut
+    model = models({})[0]
+    (outcome,) = run(tasks_of([model], [samples(rows)]))
+    assert_same_fit(outcome.estimator, alone(model, samples(rows)))
 
 
 # Errors
@@ -400,6 +506,29 @@ def test_an_interruption_ends_all_stacks_but_keeps_those_that_are_done(interrupt
         assert outcomes[k].estimator is None
         with pytest.raises(NotTrainedError, match="An interruption came before the end of this fit"):
             raise outcomes[k].error
+
+
+def test_after_an_interruption_no_training_part_is_looked_at(interrupt, monkeypatch):
+    monkeypatch.setattr(jobs, "DATA_BYTES", 1)
+    bad = np.full_like(WINE.X, np.nan)
+    interrupt(1)
+    outcomes = run(tasks_of(models({}, {}), [samples(X=np.asfortranarray(WINE.X)), samples(X=bad)]))
+    assert all(outcome.interrupted for outcome in outcomes)
+
+
+def test_an_interruption_of_preprocessing_keeps_what_is_trained(monkeypatch):
+    monkeypatch.setattr(jobs, "DATA_BYTES", 1)
+    preprocess, made = jobs.preprocess, iter([True])
+
+    def interrupted(*args):
+        if next(made, None) is None:
+            raise KeyboardInterrupt
+        return preprocess(*args)
+
+    monkeypatch.setattr(jobs, "preprocess", interrupted)
+    done, *others = run(piped(models({}, {}, {}), [samples(rows) for rows in PARTS]))
+    assert done.estimator[-1].n_iter_ == 5
+    assert all(outcome.interrupted for outcome in others)
 
 
 def test_fits_that_had_left_an_interrupted_stack_are_done(interrupt):

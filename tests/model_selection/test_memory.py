@@ -3,13 +3,18 @@
 import gc
 import tracemalloc
 import weakref
+from itertools import product
 
 import numpy as np
 import pytest
 from sklearn import model_selection
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import skmlp.model_selection
 from skmlp import MLPClassifier
+from skmlp.model_selection import jobs, planning
 from tests.estimators.data import TASKS
 from tests.model_selection.comparisons import VARIANTS, model_of
 
@@ -51,23 +56,77 @@ def peak_of(call):
 
 
 CALLS = {
-    "grid": lambda module, model, X, y: module.GridSearchCV(model, ALPHAS, cv=3).fit(X, y),
+    "grid": lambda module, model, X, y: module.GridSearchCV(model, alphas(model), cv=3).fit(X, y),
+    "halving": lambda module, model, X, y: module.HalvingGridSearchCV(
+        model, alphas(model), cv=3, random_state=0, factor=2
+    ).fit(X, y),
+    "epochs": lambda module, model, X, y: module.HalvingGridSearchCV(
+        model, alphas(model), cv=3, random_state=0, resource=prefix(model) + "max_iter", max_resources=3
+    ).fit(X, y),
     "scores": lambda module, model, X, y: module.cross_val_score(model, X, y),
+    "estimators": lambda module, model, X, y: module.cross_validate(model, X, y, return_estimator=True),
     "predictions": lambda module, model, X, y: module.cross_val_predict(model, X, y),
 }
-ALPHAS = {"alpha": [1e-4, 1e-3, 1e-2]}
+X = np.random.RandomState(0).normal(size=(5000, 300))
+Y = (X[:, 0] > 0).astype(int)
+CATEGORIES = np.hstack([X[:, :20], np.random.RandomState(0).randint(0, 20, size=(len(X), 14))])
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("early_stopping", [False, True])
-@pytest.mark.parametrize("name", CALLS)
-def test_a_search_needs_hardly_more_memory_than_that_of_scikit_learn(name, early_stopping, dtype):
-    """The networks of all training parts take their rows from one X."""
-    X = np.random.RandomState(0).normal(size=(5000, 300)).astype(dtype)
-    y = (X[:, 0] > 0).astype(int)
-    model = MLPClassifier((3,), max_iter=1, early_stopping=early_stopping, random_state=0)
+def alphas(model):
+    return {prefix(model) + "alpha": [1e-4, 1e-3, 1e-2]}
+
+
+def prefix(model):
+    return "mlpclassifier__" * isinstance(model, Pipeline)
+
+
+def one_hot(sparse):
+    encoder = OneHotEncoder(sparse_output=sparse, handle_unknown="ignore")
+    columns = [("numbers", StandardScaler(), slice(20)), ("words", encoder, slice(20, 34))]
+    return ColumnTransformer(columns, sparse_threshold=1.0)
+
+
+def assert_a_search_needs_hardly_more_memory(name, model, X, y):
     theirs, ours = (
         peak_of(lambda module=module: CALLS[name](module, model, X, y))
         for module in (model_selection, skmlp.model_selection)
     )
     assert ours < 1.3 * theirs
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("name", ["grid", "scores", "predictions"])
+def test_a_search_needs_hardly_more_memory_than_that_of_scikit_learn(name, early_stopping, dtype):
+    """The networks of all training parts take their rows from one X."""
+    model = MLPClassifier((3,), max_iter=1, early_stopping=early_stopping, random_state=0)
+    assert_a_search_needs_hardly_more_memory(name, model, X.astype(dtype), Y)
+
+
+BEFORE = {
+    "scaled": ([StandardScaler()], {}, X),
+    "scaled, early stopping": ([StandardScaler()], {"early_stopping": True}, X),
+    "scaled by the network": ([], {"standardize": True}, X),
+    "scaled by the network, early stopping": ([], {"standardize": True, "early_stopping": True}, X),
+    "one-hot": ([one_hot(sparse=False)], {}, CATEGORIES),
+    "one-hot, sparse": ([one_hot(sparse=True)], {}, CATEGORIES),
+    "one-hot, scaled by the network": (
+        [one_hot(sparse=False)],
+        {"standardize": True, "early_stopping": True},
+        CATEGORIES,
+    ),
+}
+"""The steps before the network, its parameters, and samples."""
+
+
+@pytest.mark.parametrize(
+    ("name", "before"),
+    [*product(["grid", "scores"], BEFORE), *product(["halving", "epochs", "estimators"], ["scaled"])],
+)
+def test_few_training_parts_are_there_that_have_been_transformed(name, before, monkeypatch):
+    for module in (jobs, planning):
+        monkeypatch.setattr(module, "DATA_BYTES", 1)
+    steps, options, samples = BEFORE[before]
+    network = MLPClassifier((3,), max_iter=1, random_state=0, **options)
+    model = make_pipeline(*steps, network) if steps else network
+    assert_a_search_needs_hardly_more_memory(name, model, samples[:2000], Y[:2000])

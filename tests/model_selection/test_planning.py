@@ -11,8 +11,8 @@ from sklearn.preprocessing import StandardScaler
 from skmlp.estimators.problems import choices_of, problem_of
 from skmlp.fitting.stacks import stack_key as stack_key_of_problem
 from skmlp.model_selection import planning
-from skmlp.model_selection.jobs import FitRequest
 from skmlp.model_selection.planning import (
+    are_stacks,
     bytes_of,
     jobs_of,
     most_per_stack,
@@ -21,6 +21,7 @@ from skmlp.model_selection.planning import (
     weights_bytes,
 )
 from skmlp.model_selection.prefit import choices_if_valid
+from skmlp.model_selection.requests import FitRequest
 from skmlp.model_selection.samples import TrainingPart, digest
 from skmlp.network.losses import Focal, Huber, LogLoss
 from tests.estimators.data import TASKS
@@ -259,6 +260,59 @@ def test_what_is_planned_as_one_stack_can_be_one(name):
         for other in (model, task.model(**SMALL, alpha=1.0, tol=0.1))
     ]
     assert kinds[0] == kinds[1]
+
+
+# Steps before the network
+
+
+def piped(models, n_parts):
+    """Return tasks of pipelines whose first steps are the same."""
+    tasks = tasks_of(models, n_parts)
+    for task in tasks:
+        task.estimator, task.steps = make_pipeline(StandardScaler(), task.estimator), "scaled"
+    return tasks
+
+
+@pytest.mark.parametrize(
+    ("n_parts", "expected"), [(1, [[0], [1], [2]]), (2, [[0, 1], [2]]), (3, [[0, 1, 2]])]
+)
+def test_steps_are_fitted_to_a_part_by_one_worker(n_parts, expected, monkeypatch):
+    tasks = piped([*alphas(2), WINE.model(solver="lbfgs")], n_parts=3)
+    monkeypatch.setattr(planning, "DATA_BYTES", n_parts * tasks[0].part.n_bytes + 99)
+    parts = [[task.index for task in tasks if task.index % 3 == part] for part in range(3)]
+    expected = [[index for part in job for index in parts[part]] for job in expected]
+    assert indices(jobs_of(tasks, 1)) == expected
+
+
+def test_workers_share_a_part_only_where_there_are_fewer_than_workers(monkeypatch):
+    monkeypatch.setattr(planning, "DATA_BYTES", 1)
+    models = [WINE.model(**SMALL | {"hidden_layer_sizes": (size,)}) for size in (3, 3, 4, 4)]
+    jobs = indices(jobs_of(piped(models, n_parts=3), 2))
+    # Of the last part, both have networks of both sizes.
+    assert jobs == [[0, 6, 3, 9], [1, 7, 4, 10], [2, 8], [5, 11]]
+
+
+def test_small_parts_are_shared_evenly():
+    jobs = indices(jobs_of(piped(alphas(4), n_parts=3), 2))
+    assert jobs == [[0, 6, 3, 9, 1, 7], [4, 10, 2, 8, 5, 11]]
+
+
+def test_other_steps_are_fitted_by_themselves(monkeypatch):
+    monkeypatch.setattr(planning, "DATA_BYTES", 1)
+    tasks = piped(alphas(4), n_parts=1)
+    for task in tasks[::2]:
+        task.steps = "reduced"
+    assert indices(jobs_of(tasks, 1)) == [[0, 2], [1, 3]]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [({}, True), ({"hidden_layer_sizes": (999, 999)}, False), ({"solver": "lbfgs"}, False)],
+)
+def test_networks_behind_steps_are_stacks_if_several_fit_the_cache(parameters, expected):
+    tasks = piped([WINE.model(**SMALL | parameters)] * 2, n_parts=1)
+    assert are_stacks([tasks]) is expected
+    assert not are_stacks([tasks, tasks[:1]])
 
 
 # Rounds
