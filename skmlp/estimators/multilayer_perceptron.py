@@ -218,13 +218,14 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
 
     @property
     def members_(self) -> list[Self]:
-        """The networks of the ensemble, each a fitted estimator with ``n_members=1``.
+        """The networks of an ensemble, each a fitted estimator with ``n_members=1``.
 
-        They share the arrays of the ensemble: nothing is copied.
+        They share the arrays of the ensemble: nothing is copied. A single network has no such attribute:
+        tools that walk fitted attributes would find the network in itself, without end.
         """
         check_is_fitted(self)
-        if self.coefs_[0].ndim == 2:
-            return [self]
+        if not hasattr(self, "_members"):
+            raise AttributeError("members_ are those of an ensemble: fit with n_members=2 or more.")
         names = attribute_names(self._fitted_network(self.n_features_in_).network)
         return [self._member(k, names) for k in range(len(self._members))]
 
