@@ -43,7 +43,7 @@ def register() -> None:
     >>> register()
     >>> X, y = load_iris(return_X_y=True)
     >>> X = X.astype(np.float32)
-    >>> classifier = MLPClassifier((10,), solver="lbfgs", alpha=10, random_state=0).fit(X, y)
+    >>> classifier = MLPClassifier(learning_rate_init=0.01, random_state=0).fit(X, y)
     >>> converted = to_onnx(classifier, X[:1], options={"zipmap": False})
     >>> labels, probabilities = InferenceSession(converted.SerializeToString()).run(None, {"X": X})
     >>> bool((labels == classifier.predict(X)).all())
