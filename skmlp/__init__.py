@@ -3,7 +3,8 @@
 from skmlp.estimators.classifier import MLPClassifier
 from skmlp.estimators.mixture_density import MixtureDensityRegressor
 from skmlp.estimators.regressor import MLPRegressor
+from skmlp.versions import show_versions
 
 __version__ = "0.1.0"
 
-__all__ = ["MLPClassifier", "MLPRegressor", "MixtureDensityRegressor"]
+__all__ = ["MLPClassifier", "MLPRegressor", "MixtureDensityRegressor", "show_versions"]

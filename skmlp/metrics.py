@@ -60,7 +60,7 @@ def log_likelihood(y_true: Any, distribution: GaussianMixture, *, sample_weight:
     Examples
     --------
     >>> from skmlp.metrics import log_likelihood
-    >>> from skmlp.network.gaussian_mixture import GaussianMixture
+    >>> from skmlp.distributions import GaussianMixture
     >>> standard_normal = GaussianMixture([[1.0], [1.0]], means=[[0.0], [0.0]], scales=[[1.0], [1.0]])
     >>> round(log_likelihood([0.0, 1.0], standard_normal), 3)
     -1.169
@@ -100,7 +100,7 @@ def crps(y_true: Any, distribution: GaussianMixture, *, sample_weight: Any = Non
     Examples
     --------
     >>> from skmlp.metrics import crps
-    >>> from skmlp.network.gaussian_mixture import GaussianMixture
+    >>> from skmlp.distributions import GaussianMixture
     >>> standard_normal = GaussianMixture([[1.0], [1.0]], means=[[0.0], [0.0]], scales=[[1.0], [1.0]])
     >>> round(crps([0.0, 1.0], standard_normal), 3)
     0.418
