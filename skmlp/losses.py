@@ -25,6 +25,7 @@ from skmlp.network.losses import (
     Quantile,
     SquaredError,
 )
+from skmlp.network.quantiles import Quantiles
 
 __all__ = [
     "LOSSES",
@@ -41,5 +42,6 @@ __all__ = [
     "Poisson",
     "ProbabilisticLoss",
     "Quantile",
+    "Quantiles",
     "SquaredError",
 ]

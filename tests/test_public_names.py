@@ -20,7 +20,7 @@ PUBLIC = {
     " TrainingAnimation WeightsDisplay check_gradients hidden_activations summary",
     "skmlp.layers": "BatchNormalization LayerNormalization NORMALIZATIONS Normalization",
     "skmlp.losses": "AbsoluteError BinaryFocal BinaryLogLoss BinaryLoss Focal Gamma Huber LOSSES LogLoss"
-    " Loss MulticlassLoss Poisson ProbabilisticLoss Quantile SquaredError",
+    " Loss MulticlassLoss Poisson ProbabilisticLoss Quantile Quantiles SquaredError",
     "skmlp.metrics": "DistributionScorer crps interval_coverage interval_coverage_scorer interval_width"
     " log_likelihood log_likelihood_scorer neg_crps_scorer neg_interval_width_scorer"
     " neg_pinball_loss_scorer pinball_loss",

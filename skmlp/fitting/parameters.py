@@ -23,6 +23,7 @@ from skmlp.network.activations import ACTIVATIONS, Activation
 from skmlp.network.initializers import INITIALIZERS, Initializer
 from skmlp.network.losses import LOSSES, LogLoss, Loss, ProbabilisticLoss
 from skmlp.network.normalizations import NORMALIZATIONS, Normalization
+from skmlp.network.quantiles import Quantiles, are_quantiles
 from skmlp.training.full_batch import Solver
 from skmlp.training.optimizers import OPTIMIZERS, Optimizer
 from skmlp.training.schedules import SCHEDULES, Schedule
@@ -94,6 +95,17 @@ def hidden_sizes(value: Any) -> list[int] | None:
     """Return ``hidden_layer_sizes`` as a list, or None if it is not one or more widths."""
     sizes = [value] if isinstance(value, Integral) else entries(value)
     return None if sizes is None or not all(is_integer(s, 1) for s in sizes) else [int(s) for s in sizes]
+
+
+def is_quantile(value: Any) -> bool:
+    """Return whether ``value`` is a number in (0, 1)."""
+    return is_number(value, 0, 1, low_open=True) and value < 1
+
+
+def are_several_quantiles(value: Any) -> bool:
+    """Return whether ``value`` is a sequence of two or more quantiles, ascending."""
+    several = entries(value)
+    return several is not None and all(map(is_quantile, several)) and are_quantiles(tuple(several))
 
 
 def plain(value: Any) -> Any:
@@ -348,9 +360,12 @@ PARAMETERS: dict[str, Parameter] = {
         predicts=True,
     ),
     "quantile": Parameter(
-        "float in (0, 1), or None",
-        lambda value: value is None or (is_number(value, 0, 1, low_open=True) and value < 1),
-        "Which quantile ``loss='quantile'`` estimates.",
+        "float in (0, 1), ascending list of such, or None",
+        lambda value: value is None or is_quantile(value) or are_several_quantiles(value),
+        """
+        Which quantile ``loss='quantile'`` estimates. Two or more are predicted by one network, a column
+        each, and never cross; they are of one target.
+        """,
         predicts=True,
     ),
     "max_iter": Parameter(
@@ -459,7 +474,7 @@ PARAMETERS: dict[str, Parameter] = {
             or (
                 isinstance(value, Loss)
                 and not isinstance(value, ProbabilisticLoss)
-                and value.n_scores(1) == 1
+                and (value.n_scores(1) == 1 or isinstance(value, Quantiles))
             )
         ),
         with_bullets(

@@ -92,15 +92,15 @@ def check_model(operator: Any) -> Any:
 
 
 def n_targets(model: Any) -> int:
-    """Return the number of targets."""
-    scaler = getattr(model, "y_scaler_", None)
-    return int(model.n_outputs_ if scaler is None else scaler.n_features_in_)
+    """Return the number of targets of a mixture density network."""
+    return int(model.y_scaler_.n_features_in_)
 
 
 def regressor_shapes(operator: Any) -> None:
     """Set the type of the output."""
     model, kind = check_model(operator), guess_tensor_type(operator.inputs[0].type)
-    kind.shape = [operator.inputs[0].get_first_dimension(), n_targets(model)]
+    n_columns = n_targets(model) if isinstance(model, MixtureDensityRegressor) else model.n_outputs_
+    kind.shape = [operator.inputs[0].get_first_dimension(), int(n_columns)]
     operator.outputs[0].set_type(kind)
 
 

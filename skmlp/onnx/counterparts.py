@@ -31,6 +31,7 @@ from skmlp.network.arrays import Array
 from skmlp.network.layers import Dense, Dropout, Layer, Nonlinearity
 from skmlp.network.losses import BinaryLoss, Gamma, Loss, MulticlassLoss, Poisson
 from skmlp.network.normalizations import BatchNormalization, LayerNormalization
+from skmlp.network.quantiles import Quantiles
 
 if TYPE_CHECKING:
     from skmlp.onnx.graph import Graph
@@ -167,10 +168,18 @@ def log_of_mean(g: Graph, loss: MulticlassLoss, z: str) -> str:
     return g("Sub", log_total, math.log(g.n_networks))
 
 
+def quantiles(g: Graph, loss: Quantiles, z: str) -> str:
+    """Return the first raw score, and steps upwards from it."""
+    n_quantiles = len(loss.quantiles)
+    steps = softplus(g, g.columns(z, 1, n_quantiles))
+    return g("CumSum", g("Concat", g.columns(z, 0, 1), steps, axis=-1), np.array(-1))
+
+
 METHODS: dict[Callable[..., Any], OfLoss] = {
     Loss.inverse_link: lambda g, loss, z: z,
     Poisson.inverse_link: lambda g, loss, z: g("Exp", z),
     Gamma.inverse_link: lambda g, loss, z: g("Exp", z),
+    Quantiles.inverse_link: quantiles,
     BinaryLoss.inverse_link: lambda g, loss, z: sigmoid(g, z),
     MulticlassLoss.inverse_link: softmax,
     BinaryLoss.scores_of_mean: log_odds_of_mean,

@@ -8,6 +8,7 @@ from skmlp.network.classification_losses import ProbabilisticLoss
 from skmlp.network.layers import Layer
 from skmlp.network.losses import LOSSES, SquaredError
 from skmlp.network.normalizations import NORMALIZATIONS
+from skmlp.network.quantiles import Quantiles
 from skmlp.onnx import counterparts
 
 
@@ -26,9 +27,8 @@ def test_every_layer_has_one():
     assert kinds - {Layer} <= set(counterparts.LAYERS)
 
 
-@pytest.mark.parametrize("name", LOSSES)
-def test_every_link_has_one(name):
-    loss = LOSSES[name]
+@pytest.mark.parametrize("loss", [*LOSSES.values(), Quantiles])
+def test_every_link_has_one(loss):
     assert loss.inverse_link in counterparts.METHODS
     if issubclass(loss, ProbabilisticLoss):
         assert loss.scores_of_mean in counterparts.METHODS
