@@ -43,6 +43,7 @@ class Quantiles(Loss):
     quantiles: tuple[float, ...] = (0.1, 0.5, 0.9)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "quantiles", tuple(self.quantiles))  # a list has no hash
         check_field(self, "quantiles", are_quantiles(self.quantiles), WORDS)
 
     def n_scores(self, n_targets: int) -> int:

@@ -119,3 +119,8 @@ def test_d2_of_targets_that_do_not_vary():
 def test_quantiles_must_ascend(quantiles):
     with pytest.raises(ValueError, match=r"Quantiles\(quantiles=.*ascending"):
         Quantiles(quantiles)
+
+
+def test_a_list_is_a_tuple():
+    assert Quantiles([0.1, 0.9]) == Quantiles((0.1, 0.9))
+    assert hash(Quantiles([0.1, 0.9])) == hash(Quantiles((0.1, 0.9)))
