@@ -226,7 +226,10 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         check_is_fitted(self)
         if not hasattr(self, "_members"):
             raise AttributeError("members_ are those of an ensemble: fit with n_members=2 or more.")
-        names = attribute_names(self._fitted_network(self.n_features_in_).network)
+        # Where max_time has left only one of them, its arrays are those of a single network.
+        left_alone = self.coefs_[0].ndim == 2
+        network = self._fitted_network(self.n_features_in_).network
+        names = set() if left_alone else attribute_names(network)
         return [self._member(k, names) for k in range(len(self._members))]
 
     def _member(self, k: int, names: set[str]) -> Self:
