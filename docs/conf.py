@@ -32,6 +32,7 @@ math_eqref_format = "({number})"
 html_math_renderer = "mathml"
 
 autosummary_generate = True
+autosummary_ignore_module_all = False  # pages of the short import paths list what these name
 autodoc_typehints = "none"  # numpydoc's sections show the types
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False  # the templates list them

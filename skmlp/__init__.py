@@ -4,7 +4,8 @@ from skmlp.estimators.classifier import MLPClassifier
 from skmlp.estimators.mixture_density import MixtureDensityRegressor
 from skmlp.estimators.regressor import MLPRegressor
 from skmlp.training.checkpoints import Checkpoint
+from skmlp.versions import show_versions
 
 __version__ = "0.1.0"
 
-__all__ = ["Checkpoint", "MLPClassifier", "MLPRegressor", "MixtureDensityRegressor"]
+__all__ = ["Checkpoint", "MLPClassifier", "MLPRegressor", "MixtureDensityRegressor", "show_versions"]

@@ -21,8 +21,18 @@ ARROWS = {
     "estimators": {"fitting", "training", "network"},
     "model_selection": {"estimators", "fitting", "training", "network"},
     "inspection": {"estimators", "fitting", "training", "network"},
+    "onnx": {"model_selection", "estimators", "fitting", "training", "network"},
+    "metrics": {"network"},
+    "distributions": {"network"},
+    "activations": {"network"},
+    "losses": {"network"},
+    "layers": {"network"},
+    "initializers": {"network"},
+    "optimizers": {"training"},
+    "schedules": {"training"},
+    "versions": set(),
 }
-"""From each folder to those that it may import beside itself."""
+"""From each folder, and each module beside the folders, to those that it may import beside itself."""
 ENGINE = {"network", "training"}
 ENGINE_MAY_IMPORT = {"skmlp", "numpy", "scipy", *sys.stdlib_module_names}
 
@@ -58,15 +68,14 @@ def forbidden(module, names):
     return wrong
 
 
-IN_FOLDERS = [module for module, path in MODULES.items() if path.parent != ROOT]
+WITH_ARROWS = [module for module in MODULES if module not in ("skmlp.__init__", "skmlp.__main__")]
 
 
-def test_every_folder_has_its_arrows():
-    assert {module.split(".")[1] for module in IN_FOLDERS} <= set(ARROWS)
-    assert {"network", "training", "estimators"} <= {module.split(".")[1] for module in IN_FOLDERS}
+def test_every_folder_and_module_has_its_arrows():
+    assert {module.split(".")[1] for module in WITH_ARROWS} == set(ARROWS)
 
 
-@pytest.mark.parametrize("module", IN_FOLDERS)
+@pytest.mark.parametrize("module", WITH_ARROWS)
 def test_imports_point_one_way(module):
     assert forbidden(module, imported(MODULES[module].read_text(encoding="utf-8"), module)) == set()
 
@@ -88,6 +97,12 @@ def test_imports_point_one_way(module):
         ("skmlp.estimators.classifier", "from skmlp import inspection"),
         ("skmlp.estimators.classifier", "import skmlp.model_selection"),
         ("skmlp.inspection.display", "from skmlp.model_selection import search"),
+        ("skmlp.estimators.classifier", "from skmlp import metrics"),
+        ("skmlp.estimators.classifier", "from skmlp.losses import LogLoss"),
+        ("skmlp.fitting.choices", "from skmlp.optimizers import Adam"),
+        ("skmlp.model_selection.search", "from skmlp.onnx import register"),
+        ("skmlp.losses", "from skmlp.training import solvers"),
+        ("skmlp.metrics", "from skmlp.distributions import GaussianMixture"),
     ],
 )
 def test_a_wrong_arrow_is_found(module, source):
@@ -103,6 +118,8 @@ def test_a_wrong_arrow_is_found(module, source):
         ("skmlp.estimators.classifier", "import sklearn\nfrom skmlp.training import batches"),
         ("skmlp.fitting.data", "from sklearn.utils import check_array\nfrom skmlp.training import batches"),
         ("skmlp.inspection.display", "import matplotlib\nfrom skmlp.estimators import classifier"),
+        ("skmlp.metrics", "import sklearn\nfrom skmlp.network.gaussian_mixture import GaussianMixture"),
+        ("skmlp.onnx.graph", "import onnx\nfrom skmlp import MLPClassifier, model_selection"),
     ],
 )
 def test_a_right_arrow_is_allowed(module, source):

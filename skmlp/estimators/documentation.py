@@ -39,7 +39,8 @@ n_features_in_ : int
 feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Their names, if X has names that are all strings.
 members_ : list of {name}
-    The networks of an ensemble, each a fitted estimator that shares its arrays.
+    The networks of an ensemble, each a fitted estimator that shares its arrays; only with ``n_members``
+    of 2 or more.
 n_layers_ : int
     Number of layers, input and output included.
 """

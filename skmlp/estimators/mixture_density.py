@@ -121,7 +121,7 @@ class MixtureDensityRegressor(BaseRegressor):
         distribution : GaussianMixture
             One for each sample, in the units of y, with the methods `mean`, `std`, `var`, `mode`, `pdf`,
             `logpdf`, `cdf`, `ppf`, `sample` and `crps`; see
-            :class:`skmlp.network.gaussian_mixture.GaussianMixture`.
+            :class:`skmlp.distributions.GaussianMixture`.
         """
         z = self._raw_scores(X).astype(float, copy=False)
         density = cast(MixtureDensity, self._fitted_loss())

@@ -231,14 +231,18 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
 
     @property
     def members_(self) -> list[Self]:
-        """The networks of the ensemble, each a fitted estimator with ``n_members=1``.
+        """The networks of an ensemble, each a fitted estimator with ``n_members=1``.
 
-        They share the arrays of the ensemble: nothing is copied.
+        They share the arrays of the ensemble: nothing is copied. A single network has no such attribute:
+        tools that walk fitted attributes would find the network in itself, without end.
         """
         check_is_fitted(self)
-        if self.coefs_[0].ndim == 2:
-            return [self]
-        names = attribute_names(self._fitted_network(self.n_features_in_).network)
+        if not hasattr(self, "_members"):
+            raise AttributeError("members_ are those of an ensemble: fit with n_members=2 or more.")
+        # Where max_time has left only one of them, its arrays are those of a single network.
+        left_alone = self.coefs_[0].ndim == 2
+        network = self._fitted_network(self.n_features_in_).network
+        names = set() if left_alone else attribute_names(network)
         return [self._member(k, names) for k in range(len(self._members))]
 
     def _member(self, k: int, names: set[str]) -> Self:

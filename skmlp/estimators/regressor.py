@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.utils import check_consistent_length, column_or_1d
 
 from skmlp.estimators.base_regressor import BaseRegressor
 from skmlp.estimators.documentation import documented
 from skmlp.estimators.floating_point import unraised
 from skmlp.fitting.choices import regression_loss
+from skmlp.fitting.targets import NumericTargets, QuantileTargets
+from skmlp.network.arrays import Array
 from skmlp.network.losses import Loss
+from skmlp.network.quantiles import Quantiles
 
 
 @documented
@@ -35,10 +39,10 @@ class MLPRegressor(BaseRegressor):
     y_scaler_ : sklearn.preprocessing.StandardScaler
         What brings the targets to mean 0 and variance 1; only with ``standardize`` and a loss without link.
     n_outputs_ : int
-        Number of targets.
+        Number of targets, or of several quantiles.
     out_activation_ : str
-        From raw scores to predictions: 'identity', or 'exp' for ``loss='poisson'`` and
-        ``'gamma'``.
+        From raw scores to predictions: 'identity', 'exp' for ``loss='poisson'`` and
+        ``'gamma'``, or 'increasing' for several quantiles.
 
     See Also
     --------
@@ -70,9 +74,14 @@ class MLPRegressor(BaseRegressor):
 
     loss: str | Loss | Callable[..., Any] = "squared_error"
     standardize: bool = False
-    quantile: float | None = None
+    quantile: float | Sequence[float] | None = None
 
     _loss_of = staticmethod(regression_loss)
+
+    def _targets(self, y: Array, loss: Loss, classes: Any, *, continuing: bool) -> NumericTargets:
+        if isinstance(loss, Quantiles):
+            return QuantileTargets.of(y, loss)
+        return super()._targets(y, loss, classes, continuing=continuing)
 
     @unraised
     def predict(self, X: Any, return_std: bool = False) -> Any:
@@ -88,7 +97,8 @@ class MLPRegressor(BaseRegressor):
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            The predicted values; of an ensemble, their mean over the members.
+            The predicted values; of an ensemble, their mean over the members. With several quantiles, a
+            column for each.
         std : ndarray of the same shape
             Their standard deviation over the members; only with ``return_std``.
 
@@ -102,10 +112,40 @@ class MLPRegressor(BaseRegressor):
             raise ValueError("return_std=True needs an ensemble: fit with n_members=2 or more.")
         predictions = self._fitted_loss().inverse_link(scores)
         if hasattr(self, "y_scaler_"):
-            predictions = np.stack([self.y_scaler_.inverse_transform(p) for p in predictions])
+            # Several quantiles are of one target.
+            shape, columns = predictions.shape, (-1, self.y_scaler_.n_features_in_)
+            unscaled = [self.y_scaler_.inverse_transform(p.reshape(columns)) for p in predictions]
+            predictions = np.stack(unscaled).reshape(shape)
         if predictions.shape[-1] == 1:
             predictions = predictions[..., 0]
         if len(predictions) == 1:
             return predictions[0]
         mean = predictions.mean(axis=0)
         return (mean, predictions.std(axis=0)) if return_std else mean
+
+    @unraised
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the coefficient of determination; of several quantiles, the D2 of their pinball loss.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Test data.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            True values.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each sample counts; None: all alike.
+
+        Returns
+        -------
+        score : float
+            R2, or 1 - loss / loss of the best constants, where the loss is the mean over the quantiles
+            [Koenker & Machado 1999].
+        """
+        loss = self._fitted_loss()
+        if not isinstance(loss, Quantiles):
+            return float(super().score(X, y, sample_weight))
+        y = column_or_1d(y, dtype=float)
+        check_consistent_length(X, y, sample_weight)
+        weights = None if sample_weight is None else np.asarray(sample_weight, dtype=float)
+        return loss.d2(self.predict(X), y[:, np.newaxis], weights)

@@ -20,6 +20,7 @@ from skmlp.network.losses import LOSSES, LogLoss, Loss, Quantile, SquaredError
 from skmlp.network.mixture_density import MixtureDensity
 from skmlp.network.network import Network, multilayer_perceptron
 from skmlp.network.normalizations import NORMALIZATIONS, Normalization
+from skmlp.network.quantiles import Quantiles
 from skmlp.training.checkpoints import Checkpoint
 from skmlp.training.full_batch import Solver
 from skmlp.training.optimizers import OPTIMIZERS, Optimizer
@@ -239,12 +240,13 @@ def regression_loss(params: Params) -> Loss:
     if isinstance(choice, str) and (choice == Quantile.name) != (quantile is not None):
         raise ValueError(
             f"loss={choice!r} and quantile={quantile!r} do not go together: set both loss='quantile' and"
-            " quantile between 0 and 1, or leave quantile=None."
+            " quantile between 0 and 1 (or a list of them), or leave quantile=None."
         )
     if is_cost(choice):
         return SquaredError()  # for its link: raw scores are the predictions
     if quantile is not None:
-        return Quantile(quantile)
+        several = entries(quantile)
+        return Quantile(quantile) if several is None else Quantiles(tuple(map(float, several)))
     loss: Loss = choice if isinstance(choice, Loss) else LOSSES[choice]()
     return loss
 

@@ -19,6 +19,7 @@ import numpy as np
 from sklearn import get_config
 
 from skmlp.fitting.values import (
+    are_several_quantiles,
     entries,
     hidden_sizes,
     is_boolean,
@@ -26,6 +27,7 @@ from skmlp.fitting.values import (
     is_dtype,
     is_integer,
     is_number,
+    is_quantile,
     is_random_state,
     named_or,
     one_of,
@@ -35,6 +37,7 @@ from skmlp.network.activations import ACTIVATIONS, Activation
 from skmlp.network.initializers import INITIALIZERS, Initializer
 from skmlp.network.losses import LOSSES, LogLoss, Loss, ProbabilisticLoss
 from skmlp.network.normalizations import NORMALIZATIONS, Normalization
+from skmlp.network.quantiles import Quantiles
 from skmlp.training.checkpoints import Checkpoint
 from skmlp.training.full_batch import Solver
 from skmlp.training.optimizers import OPTIMIZERS, Optimizer
@@ -279,9 +282,12 @@ PARAMETERS: dict[str, Parameter] = {
         predicts=True,
     ),
     "quantile": Parameter(
-        "float in (0, 1), or None",
-        lambda value: value is None or (is_number(value, 0, 1, low_open=True) and value < 1),
-        "Which quantile ``loss='quantile'`` estimates.",
+        "float in (0, 1), ascending list of such, or None",
+        lambda value: value is None or is_quantile(value) or are_several_quantiles(value),
+        """
+        Which quantile ``loss='quantile'`` estimates. Two or more are predicted by one network, a column
+        each, and never cross; they are of one target.
+        """,
         predicts=True,
     ),
     "max_iter": Parameter(
@@ -390,7 +396,7 @@ PARAMETERS: dict[str, Parameter] = {
             or (
                 isinstance(value, Loss)
                 and not isinstance(value, ProbabilisticLoss)
-                and value.n_scores(1) == 1
+                and (value.n_scores(1) == 1 or isinstance(value, Quantiles))
             )
         ),
         with_bullets(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import reprlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from sklearn.metrics import r2_score
@@ -13,6 +13,7 @@ from sklearn.metrics import r2_score
 from skmlp.network.arrays import Array
 from skmlp.network.codes import expand
 from skmlp.network.losses import Loss
+from skmlp.network.quantiles import Quantiles
 
 
 class Targets(ABC):
@@ -129,3 +130,25 @@ class DensityTargets(NumericTargets):
     def score(self, z: Array, encoded: Array, sample_weight: Array | None) -> float:
         log_likelihood = -self.loss.value(z, encoded)[..., 0]
         return float(np.average(log_likelihood, weights=sample_weight))
+
+
+@dataclass(frozen=True)
+class QuantileTargets(NumericTargets):
+    """One number, of which several quantiles are predicted; scored by the D2 of their pinball loss."""
+
+    loss: Quantiles
+
+    @classmethod
+    def of(cls, y: Array, loss: Loss) -> QuantileTargets:
+        if y.ndim > 1:
+            raise ValueError(
+                f"y has {y.shape[1]} targets per sample, and several quantiles are those of one: fit a"
+                " network for each target, or choose a single quantile."
+            )
+        return cls(1, cast(Quantiles, loss))
+
+    def score(self, z: Array, encoded: Array, sample_weight: Array | None) -> float:
+        predictions = self.loss.inverse_link(z)
+        if not np.isfinite(predictions).all():
+            return np.nan
+        return self.loss.d2(predictions, encoded, sample_weight)

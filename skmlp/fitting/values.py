@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import get_scorer_names
 
+from skmlp.network.quantiles import are_quantiles
+
 
 def is_boolean(value: Any) -> bool:
     """Return whether ``value`` is a Python or numpy boolean."""
@@ -47,6 +49,17 @@ def hidden_sizes(value: Any) -> list[int] | None:
     """Return ``hidden_layer_sizes`` as a list, or None if it is not one or more widths."""
     sizes = [value] if isinstance(value, Integral) else entries(value)
     return None if sizes is None or not all(is_integer(s, 1) for s in sizes) else [int(s) for s in sizes]
+
+
+def is_quantile(value: Any) -> bool:
+    """Return whether ``value`` is a number in (0, 1)."""
+    return is_number(value, 0, 1, low_open=True) and value < 1
+
+
+def are_several_quantiles(value: Any) -> bool:
+    """Return whether ``value`` is a sequence of two or more quantiles, ascending."""
+    several = entries(value)
+    return several is not None and all(map(is_quantile, several)) and are_quantiles(tuple(several))
 
 
 def plain(value: Any) -> Any:

@@ -149,7 +149,7 @@ def check_gradients(
     if is_cost(getattr(estimator, "loss", None)):
         raise ValueError(f"loss={estimator.loss!r} has no gradient that could be checked.")
     is_fitted = hasattr(estimator, "coefs_")
-    twin = copy.copy(estimator.members_[0]) if is_fitted else clone(estimator)
+    twin = copy.copy(getattr(estimator, "members_", [estimator])[0]) if is_fitted else clone(estimator)
     twin.set_params(dtype="float64", n_members=1, early_stopping=False, warm_start=False, checkpoint=None)
     if is_fitted:
         sizes = twin._fitted_choices().hidden_layer_sizes

@@ -36,7 +36,7 @@ class GaussianMixture:
 
     Examples
     --------
-    >>> from skmlp.network.gaussian_mixture import GaussianMixture
+    >>> from skmlp.distributions import GaussianMixture
     >>> weights, means = [[1.0, 0.0], [0.5, 0.5]], [[0.0, 9.0], [-1.0, 1.0]]
     >>> two_rows = GaussianMixture(weights, means, scales=[[1.0, 1.0], [0.1, 0.1]])
     >>> two_rows.mean()

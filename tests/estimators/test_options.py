@@ -356,7 +356,7 @@ def test_parameters_that_are_set_after_fit_change_no_prediction(task, fitted):
         model.set_params(**{name: value})
         np.testing.assert_array_equal(predict(task.X), expected, err_msg=name)
         np.testing.assert_array_equal(model.predict(task.X), labels, err_msg=name)
-        assert len(model.members_) == fitted.get("n_members", 1)
+        assert hasattr(model, "members_") == (fitted.get("n_members", 1) > 1)
         model.set_params(**{name: before})
     model.set_params(**{name: AFTERWARDS[name] for name in names})
     np.testing.assert_array_equal(predict(task.X), expected)

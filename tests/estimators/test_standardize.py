@@ -217,7 +217,7 @@ def test_statistics_are_those_of_the_training_part(parameters, monkeypatch):
         score = np.mean(
             [
                 m.score(DIABETES.X[held_out], DIABETES.y[held_out], DIABETES.weights[held_out])
-                for m in model.members_
+                for m in getattr(model, "members_", [model])
             ]
         )
         assert model.best_validation_score_ == pytest.approx(score)

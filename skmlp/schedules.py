@@ -1,0 +1,31 @@
+"""Schedules with settings of their own, for the parameter ``learning_rate``, and the base of custom ones.
+
+Examples
+--------
+>>> from skmlp import MLPClassifier
+>>> from skmlp.schedules import OneCycle
+>>> MLPClassifier(learning_rate=OneCycle(rise=0.1)).learning_rate.rise
+0.1
+"""
+
+from skmlp.training.schedules import (
+    SCHEDULES,
+    Adaptive,
+    Constant,
+    Cosine,
+    InverseScaling,
+    Linear,
+    OneCycle,
+    Schedule,
+)
+
+__all__ = [
+    "SCHEDULES",
+    "Adaptive",
+    "Constant",
+    "Cosine",
+    "InverseScaling",
+    "Linear",
+    "OneCycle",
+    "Schedule",
+]
