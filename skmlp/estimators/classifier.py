@@ -83,6 +83,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
 
     loss: str | ProbabilisticLoss | Callable[..., Any] = "log_loss"
     standardize: bool = False
+    monotonic_cst: Any = None
     class_weight: dict[Any, float] | Sequence[dict[Any, float]] | str | None = None
 
     _y_numeric = False

@@ -74,6 +74,7 @@ class MLPRegressor(BaseRegressor):
 
     loss: str | Loss | Callable[..., Any] = "squared_error"
     standardize: bool = False
+    monotonic_cst: Any = None
     quantile: float | Sequence[float] | None = None
 
     _loss_of = staticmethod(regression_loss)

@@ -18,6 +18,7 @@ from skmlp.network.hyperparameters import per_network
 from skmlp.network.initializers import INITIALIZERS, Initializer
 from skmlp.network.losses import LOSSES, LogLoss, Loss, Quantile, SquaredError
 from skmlp.network.mixture_density import MixtureDensity
+from skmlp.network.monotonic import Mirrored
 from skmlp.network.network import Network, multilayer_perceptron
 from skmlp.network.normalizations import NORMALIZATIONS, Normalization
 from skmlp.network.quantiles import Quantiles
@@ -52,6 +53,8 @@ class NetworkChoices:
     normalization : Normalization, or None
     dropout : tuple of float
         One rate per hidden layer.
+    is_monotonic : bool
+        Whether some raw score must rise or fall with some feature.
     loss : Loss
         Before the number of classes is known.
     """
@@ -61,6 +64,7 @@ class NetworkChoices:
     initializer: Initializer
     normalization: Normalization | None
     loss: Loss
+    is_monotonic: bool
     dropout: tuple[float, ...] = per_network()
 
     @classmethod
@@ -79,6 +83,7 @@ class NetworkChoices:
             initializer=choice_of(params["initializer"], INITIALIZERS),
             normalization=None if normalization is None else choice_of(normalization, NORMALIZATIONS),
             loss=loss,
+            is_monotonic=any(signs_of(params.get("monotonic_cst")).values()),
             dropout=tuple(map(float, rates)),
         )
 
@@ -93,11 +98,14 @@ class NetworkChoices:
 @lru_cache(maxsize=64)
 def _network(choices: NetworkChoices, n_inputs: int, n_outputs: int) -> Network:
     """Return the network that is chosen; to build it anew would take a tenth of a small prediction."""
+    activations: tuple[Activation, ...] = choices.activations
+    if choices.is_monotonic:
+        activations = tuple(Mirrored(activation) for activation in activations)
     return multilayer_perceptron(
         n_inputs,
         choices.hidden_layer_sizes,
         n_outputs,
-        choices.activations,
+        activations,
         initializer=choices.initializer,
         normalization=choices.normalization,
         dropout=choices.dropout,
@@ -124,6 +132,9 @@ class Choices:
     batch_size : int, or None
         Rows per batch; None: ``min(200, n_samples)``.
 
+    monotonic_cst : tuple of (feature, sign)
+        Features by name or position.
+
     The other attributes are the parameters of the same names.
     """
 
@@ -141,6 +152,7 @@ class Choices:
     max_time: float | None
     checkpoint: Checkpoint | None
     dtype: str
+    monotonic_cst: tuple[tuple[str | int, int], ...]
     params: Params = per_network()
     alpha: float = per_network()
     learning_rate_init: float = per_network()
@@ -181,6 +193,7 @@ class Choices:
                 "schedule": schedule_of(params),
                 "cost": cost if is_cost(cost) else None,
                 "batch_size": None if isinstance(size, str) else int(size),
+                "monotonic_cst": tuple(signs_of(params.get("monotonic_cst")).items()),
                 "dtype": dtype if isinstance(dtype, str) else np.dtype(dtype).name,
             }
         )
@@ -218,6 +231,13 @@ class Choices:
     def rows_per_batch(self, n_samples: int) -> int:
         """Return the rows per batch, at most ``n_samples``."""
         return min(self.batch_size or 200, n_samples)
+
+
+def signs_of(monotonic_cst: Any) -> dict[str | int, int]:
+    """Return the signs of features, by name or position."""
+    if isinstance(monotonic_cst, Mapping):
+        return {name: int(sign) for name, sign in monotonic_cst.items()}
+    return {i: int(sign) for i, sign in enumerate(entries(monotonic_cst) or ())}
 
 
 def choice_of(value: str | Choice, table: Mapping[str, Choice]) -> Choice:

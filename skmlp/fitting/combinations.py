@@ -47,7 +47,7 @@ def check_combinations(choices: Choices, owner: str) -> None:
 
     ``owner`` is the class that they are made for.
     """
-    params, solver, loss = choices.params, choices.solver, choices.loss
+    params, solver, loss, network = choices.params, choices.solver, choices.loss, choices.network
     if isinstance(solver, Optimizer):
         needs = "gradient"
     else:
@@ -58,6 +58,8 @@ def check_combinations(choices: Choices, owner: str) -> None:
                 f"beta={params['beta']!r} changes the gradient alone, and solver={params['solver']!r} needs"
                 f" the slope of the loss: choose one of {STOCHASTIC_SOLVERS}, or set beta=0."
             )
+    if network.is_monotonic:
+        _check_monotonic(choices, needs)
     if choices.cost is not None and needs != "values":
         raise ValueError(
             f"loss={choices.cost!r} has no gradient, which solver={params['solver']!r} needs: set"
@@ -68,6 +70,27 @@ def check_combinations(choices: Choices, owner: str) -> None:
         raise ValueError(
             f"solver={params['solver']!r} is for sums of squares: it trains MLPRegressor with"
             f" loss='squared_error', not {owner}{with_loss}: choose solver='lbfgs'."
+        )
+
+
+def _check_monotonic(choices: Choices, needs: str) -> None:
+    """Raise an error if ``monotonic_cst`` is asked for beside what could break it."""
+    params, network = choices.params, choices.network
+    what = f"monotonic_cst={params['monotonic_cst']!r} cannot be kept"
+    if needs != "gradient":
+        raise ValueError(
+            f"{what} by solver={params['solver']!r}: choose 'lbfgs', or one of {STOCHASTIC_SOLVERS}."
+        )
+    if network.normalization is not None:
+        raise ValueError(
+            f"{what} with normalization={params['normalization']!r}, which may turn a unit around: leave it"
+            " out, and set standardize=True."
+        )
+    falling = [f.name for f in network.activations if not f.is_rising]
+    if falling:
+        raise ValueError(
+            f"{what} with activation={params['activation']!r}: {falling[0]} falls in places. Choose one"
+            " that never does, such as 'relu', 'elu' or 'tanh'."
         )
 
 

@@ -26,6 +26,7 @@ from skmlp.fitting.values import (
     is_cost_of_predictions,
     is_dtype,
     is_integer,
+    is_monotonic_cst,
     is_number,
     is_quantile,
     is_random_state,
@@ -287,6 +288,17 @@ PARAMETERS: dict[str, Parameter] = {
         """
         Which quantile ``loss='quantile'`` estimates. Two or more are predicted by one network, a column
         each, and never cross; they are of one target.
+        """,
+        predicts=True,
+    ),
+    "monotonic_cst": Parameter(
+        "array-like of int of shape (n_features,), dict of str to int, or None",
+        is_monotonic_cst,
+        """
+        With which features predictions rise (1) or fall (-1), whatever the others are: one number for each
+        feature, or a dict from feature names. 0, and what is not in the dict: no constraint. Of a
+        classifier it is the probability of the positive class (of each label). Weights are kept at zero
+        or above, and half of the units of each layer are mirrored.
         """,
         predicts=True,
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,9 +18,13 @@ from skmlp.fitting.publishing import FittedNetwork, shown
 from skmlp.fitting.scaling import Scalers
 from skmlp.fitting.targets import Targets
 from skmlp.network.arrays import Array
+from skmlp.network.monotonic import Bounds, bounds_of, project, reflect
 from skmlp.network.network import Network
 from skmlp.network.objective import Objective
 from skmlp.training.optimizers import Optimizer
+
+RISING_LINKS = ("identity", "exp", "logistic")
+"""The inverse links with which predictions rise with the raw score."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,8 @@ class Problem:
         Where the fit is saved, and was.
     validate : Validation, or None
         What scores the networks after each epoch.
+    bounds : Bounds, or None
+        Within which the parameters stay; None: anywhere.
     cost : callable, or None
         From parameters (L, P) and raw scores (L, n, q) to what is minimized in place of the loss, (L,).
     """
@@ -116,6 +122,7 @@ class Problem:
     earlier: Earlier | None = None
     file: FitFile | None = None
     validate: Validation | None = None
+    bounds: Bounds | None = None
     cost: Callable[[Array, Array], Array] | None = None
 
     @property
@@ -198,8 +205,13 @@ def prepare(
     if held_out is None and choices.holds_out and not incremental:
         rows, others = hold_out(given, choices.validation_fraction, random_state, targets)
         held_out = given.rows(others)
+    bounds = bounds_for(choices, reading, network)
+    if bounds is not None and (earlier is None or not incremental):
+        reflect(theta, bounds)
     if earlier is not None:
         theta = continued_parameters(choices, earlier, network, given.X.dtype)
+        if bounds is not None:
+            project(theta, bounds)
     scalers = scalers_of(choices, targets, given, rows, earlier)
     data = scalers.scaled(given)
     if earlier is None:
@@ -221,6 +233,7 @@ def prepare(
         incremental=incremental,
         earlier=earlier,
         file=file,
+        bounds=bounds,
         validate=None if held_out is None else Validation(network, targets, scalers.scaled(held_out)),
     )
 
@@ -243,6 +256,37 @@ def layer_streams(
         return []
     seeds = [random_state.randint(np.iinfo(np.int32).max) for random_state in random_states]
     return [np.random.Generator(np.random.SFC64(seed)) for seed in seeds]
+
+
+def bounds_for(choices: Choices, reading: Reading, network: Network) -> Bounds | None:
+    """Return the bounds that keep ``monotonic_cst``; None without any."""
+    if not choices.network.is_monotonic:
+        return None
+    cst, link = choices.params["monotonic_cst"], reading.targets.loss.link
+    if link not in RISING_LINKS:
+        raise ValueError(
+            f"monotonic_cst={cst!r} needs predictions that rise with one raw score, and those of this loss"
+            f" are its {link!r}: it is for regression, two classes and several labels."
+        )
+    signs, n_features = dict(choices.monotonic_cst), reading.data.X.shape[1]
+    names = reading.features.get("feature_names_in_")
+    if not isinstance(cst, Mapping):
+        known: Sequence[str | int] = range(n_features)
+        if len(signs) != n_features:
+            raise ValueError(
+                f"monotonic_cst={cst!r} has {len(signs)} entries, X has"
+                f" {n_features} features: give one for each, or a dict from feature names."
+            )
+    elif names is None:
+        raise ValueError(
+            f"monotonic_cst={cst!r} has names of features, and X has none: pass"
+            " a data frame whose column names are strings, or a list with a number for each feature."
+        )
+    else:
+        known = names.tolist()
+    if unknown := [name for name in signs if name not in known]:
+        raise ValueError(f"monotonic_cst has the features {unknown!r}, and those of X are {known!r}.")
+    return bounds_of(network, [signs.get(name, 0) for name in known], reading.data.X.dtype)
 
 
 def scalers_of(

@@ -49,6 +49,7 @@ def train(problem: Problem, monitor: Monitor) -> TrainingResult:
             tol=choices.tol,
             monitor=monitor,
             cost=problem.cost,
+            bounds=problem.bounds,
         )
         for k, network in enumerate(np.eye(len(problem.theta), dtype=bool))
     ]
@@ -110,6 +111,7 @@ def train_stack(
             per_network(problems, lambda choices: choices.tol),
         ),
         weight_decay=weight_decay if weight_decay.any() else None,
+        bounds=problems[0].bounds,
         max_grad_norm=max_grad_norm if np.isfinite(max_grad_norm).any() else None,
     )
     solver = StochasticSolver(

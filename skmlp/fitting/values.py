@@ -71,6 +71,14 @@ def plain(value: Any) -> Any:
     return type(value)(map(plain, value)) if type(value) in (list, tuple) else value
 
 
+def is_monotonic_cst(value: Any) -> bool:
+    """Return whether ``value`` has a sign, 1, 0 or -1, for each feature, or is None."""
+    if isinstance(value, Mapping):
+        return all(isinstance(name, str) for name in value) and is_monotonic_cst([*value.values()])
+    signs = entries(value)
+    return value is None or (signs is not None and all(is_integer(s, -1) and s <= 1 for s in signs))
+
+
 def is_dtype(value: Any) -> bool:
     """Return whether ``value`` chooses a precision: 'auto', or float32 or float64 by name or type."""
     if isinstance(value, str):

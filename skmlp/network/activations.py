@@ -26,6 +26,8 @@ class Activation(ABC):
     name: ClassVar[str]
     n_memos: ClassVar[int] = 1
     """Number of arrays in ``memo``."""
+    is_rising: ClassVar[bool] = False
+    """Whether f(z) never falls: such networks can be monotonic."""
     glorot_factor: ClassVar[float] = 6.0
     """Initial weights are uniform within ``sqrt(glorot_factor / (fan_in + fan_out))``."""
 
@@ -43,6 +45,7 @@ class Identity(Activation):
     """f(z) = z; a linear bottleneck [docs, eq. (12)]."""
 
     name: ClassVar[str] = "identity"
+    is_rising: ClassVar[bool] = True
 
     def forward(self, z: Array, memo: Array) -> None:
         pass
@@ -56,6 +59,7 @@ class Logistic(Activation):
     """f(z) = 1 / (1 + exp(-z)); f'(z) = h (1 - h) [Bishop 2006, eq. 4.88; docs, eq. (13)]."""
 
     name: ClassVar[str] = "logistic"
+    is_rising: ClassVar[bool] = True
     # The slope of the sigmoid at 0 is 1/4, that of tanh 1; scikit-learn divides by 3.
     glorot_factor: ClassVar[float] = 2.0
 
@@ -73,6 +77,7 @@ class Tanh(Activation):
     """f(z) = tanh(z); f'(z) = 1 - h^2 [Bishop 2006, eq. 5.60; docs, eq. (14)]."""
 
     name: ClassVar[str] = "tanh"
+    is_rising: ClassVar[bool] = True
 
     def forward(self, z: Array, memo: Array) -> None:
         np.tanh(z, out=z)
@@ -88,6 +93,7 @@ class ReLU(Activation):
     """f(z) = max(0, z); f'(z) = 1 where h > 0, else 0 [Glorot, Bordes & Bengio 2011; docs, eq. (15)]."""
 
     name: ClassVar[str] = "relu"
+    is_rising: ClassVar[bool] = True
 
     def forward(self, z: Array, memo: Array) -> None:
         np.maximum(z, 0, out=z)
@@ -113,6 +119,11 @@ class LeakyReLU(Activation):
     def __post_init__(self) -> None:
         check_field(self, "slope", math.isfinite(self.slope), "finite")
 
+    @property
+    def is_rising(self) -> bool:  # type: ignore[override]
+        """Whether f(z) never falls."""
+        return self.slope >= 0
+
     def forward(self, z: Array, memo: Array) -> None:
         np.greater(z, 0, out=memo)
         np.multiply(memo, 1 - self.slope, out=memo)
@@ -135,6 +146,7 @@ class ELU(Activation):
     """
 
     name: ClassVar[str] = "elu"
+    is_rising: ClassVar[bool] = True
     alpha: float = 1.0
     scale: float = 1.0
 
@@ -289,6 +301,7 @@ class Softplus(Activation):
     """f(z) = log(1 + exp(z)); f'(z) = 1 - exp(-h) [Dugas et al. 2001; docs, eq. (32)]."""
 
     name: ClassVar[str] = "softplus"
+    is_rising: ClassVar[bool] = True
 
     def forward(self, z: Array, memo: Array) -> None:
         # max(z, 0) + log(1 + exp(-|z|)): numpy's logaddexp takes ten times as long.

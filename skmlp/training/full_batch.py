@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 
 from skmlp.network.arrays import Array
+from skmlp.network.monotonic import Bounds
 from skmlp.network.objective import Objective
 from skmlp.training.result import Epoch, Monitor, TrainingResult
 from skmlp.training.state import Curves
@@ -50,6 +51,8 @@ class Run:
         Is called at each iteration and can stop training.
     cost : callable, or None
         Takes the place of the mean loss, for solvers that need values only.
+    bounds : Bounds, or None
+        Within which the parameters stay.
     losses : list of float
         The loss after each iteration.
     loss : float
@@ -70,6 +73,7 @@ class Run:
     tol: float
     monitor: Monitor
     cost: Cost | None
+    bounds: Bounds | None = None
     losses: list[float] = field(default_factory=list)
     loss: float = np.inf
     reason: StopReason = StopReason.INTERRUPTED

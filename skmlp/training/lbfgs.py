@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import Bounds, minimize
 
 from skmlp.network.arrays import Array, Block, SparseBlock
 from skmlp.training.full_batch import Needs, Run, Solver
@@ -34,6 +34,7 @@ class LBFGS(Solver):
                 run.theta.astype(float),
                 method="L-BFGS-B",
                 jac=True,
+                bounds=None if run.bounds is None else Bounds(*run.bounds),
                 callback=lambda theta: this.end_iteration(theta),
                 options=options,
             )

@@ -12,6 +12,7 @@ import numpy as np
 
 from skmlp.network.arrays import Array
 from skmlp.network.hyperparameters import kept, per_network
+from skmlp.network.monotonic import Bounds, project
 from skmlp.network.objective import Objective
 from skmlp.network.parameters import cache_blocks
 from skmlp.training.batches import Batches
@@ -49,6 +50,8 @@ class Setup:
         [Loshchilov & Hutter 2019, algorithm 1 and 2; docs, eq. (49)].
     max_grad_norm : array of shape (K,), default=None
         A longer gradient is shortened to this norm [Pascanu et al. 2013, algorithm 1; docs, eq. (50)].
+    bounds : Bounds, default=None
+        Each step is followed by a projection onto them.
     """
 
     objective: Objective
@@ -58,6 +61,7 @@ class Setup:
     learning_rate: Array = per_network()
     weight_decay: Array | None = per_network(None)
     max_grad_norm: Array | None = per_network(None)
+    bounds: Bounds | None = None
 
     def keep(self, networks: Array) -> Setup:
         """Return the setup of some of the networks, given as a boolean mask over K."""
@@ -137,6 +141,8 @@ class Stack:
                     np.multiply(self._weights, decay, out=self._weights)
                 for rows, theta, slope, moments in self._blocks:
                     update(theta, slope, moments, tuple([c[rows] if c.ndim else c for c in constants]))
+                if setup.bounds is not None:
+                    project(state.theta, setup.bounds)
             losses = chunk.sum_by_batch(objective.losses(chunk.scores, chunk.y, chunk.weights))
             values.append(objective.value(losses, norms[first:step], chunk.totals, reported=True))
         state.step += len(counts)

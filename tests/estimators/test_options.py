@@ -331,6 +331,7 @@ AFTERWARDS = {
     "n_members": 3,
     "max_time": 1.0,
     "checkpoint": Checkpoint("somewhere"),
+    "monotonic_cst": [1],
     "loss": "anything",
     "quantile": 0.3,
     "population_size": 2,

@@ -81,6 +81,7 @@ WRONG = {
     "n_members": [0, -1, 2.0, "3", None, True],
     "max_time": [0, -1, np.nan, np.inf, "1", True],
     "checkpoint": ["directory", 60, True],
+    "monotonic_cst": [1, [2], [0.5], "1", {1: 1}, {"a": 2}, [True]],
     "quantile": [
         0,
         1,
@@ -158,6 +159,7 @@ RIGHT = {
     "scoring": [None, "loss", "r2", np.mean],
     "n_members": [1, 2, np.int64(2)],
     "max_time": [None, 100, np.float32(100)],
+    "monotonic_cst": [None, [0] * 10, np.ones(10, dtype=int), {}],
     "checkpoint": [None],  # files: in test_checkpoints.py
     "quantile": [0.1, np.float32(0.5), [0.1, 0.9], (0.1, 0.5, 0.9), np.array([0.2, 0.8])],
     "population_size": ["auto", 2, np.int64(10)],
@@ -344,6 +346,7 @@ MATTERS = {
         },
         {"n_restarts": 1},
     ),
+    "monotonic_cst": ({"monotonic_cst": None}, {"monotonic_cst": [1] * 10}),
     "n_components": ({"n_components": 2}, {"n_components": 3}),
     "min_scale": ({"min_scale": 0.03}, {"min_scale": 0.05}),
     "beta": ({"beta": 0}, {"beta": 0.5}),
@@ -423,6 +426,7 @@ MORE = {
     "n_members": 1,
     "max_time": None,
     "checkpoint": None,
+    "monotonic_cst": None,
     "population_size": "auto",
     "n_restarts": 3,
 }
