@@ -88,6 +88,10 @@ EXAMPLES = [
     "inverse_problem",
     "solvers",
     "grid_search",
+    "notebook",
+    "imbalanced",
+    "conformal",
+    "forecast",
 ]
 sphinx_gallery_conf = {
     "examples_dirs": "examples",

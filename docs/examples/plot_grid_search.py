@@ -129,7 +129,7 @@ _ = figure.colorbar(colors, ax=axis, label="learning_rate_init")
 # show how good a small learning rate would be after two hundred. Most of the lines that rise are candidates
 # with too little penalty for a longer fit. If this matters, increase ``min_resources``.
 #
-# The user guide explains which fits can form one stack, under "Searching for parameters".
+# The user guide explains which fits can form one stack, under "Hyperparameter search".
 
 # sphinx_gallery_thumbnail_number = 1
 plt.show()
