@@ -91,7 +91,6 @@ EXAMPLES = [
     "notebook",
     "imbalanced",
     "conformal",
-    "forecast",
 ]
 sphinx_gallery_conf = {
     "examples_dirs": "examples",

@@ -6,12 +6,17 @@ A network may be wrong about its own errors, above all on few samples. Split con
 width of its intervals on data that it has not seen. Then 90 % are 90 %, whatever the network.
 """
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_diabetes
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from skmlp import MixtureDensityRegressor
+
+warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is chosen
 
 X, y = load_diabetes(return_X_y=True)
 

@@ -27,15 +27,7 @@ X, y = make_classification(
     6000, 20, n_informative=6, n_clusters_per_class=3, weights=[0.98], class_sep=1.2, random_state=0
 )
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, stratify=y, random_state=0)
-network = MLPClassifier(
-    (32,),
-    standardize=True,
-    learning_rate_init=0.005,
-    early_stopping=True,
-    n_iter_no_change=20,
-    scoring="loss",
-    random_state=0,
-)
+network = MLPClassifier((32,), standardize=True, early_stopping=True, scoring="loss", random_state=0)
 
 # %%
 # Three ways to decide
