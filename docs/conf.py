@@ -73,7 +73,7 @@ copybutton_prompt_is_regexp = True
 plot_basedir = "user_guide/figures"
 plot_formats = ["svg"]
 plot_html_show_formats = False
-plot_html_show_source_link = False
+plot_html_show_source_link = True
 plot_include_source = False
 
 # The gallery: the scripts in examples/ run during the build and become pages in gallery/.
