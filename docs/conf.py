@@ -48,6 +48,7 @@ autodoc_member_order = "bysource"
 numpydoc_show_class_members = False  # the templates list them
 numpydoc_class_members_toctree = False
 add_module_names = False
+toc_object_entries_show_parents = "hide"
 
 # Links to other documentation where the network can be reached; without it, the names stay as text.
 intersphinx_mapping = {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-HERE = Path(__file__).parent
+HERE = Path()  # Sphinx runs this in the folder of the pages
 
 
 def row(page, title):
@@ -21,7 +21,7 @@ def row(page, title):
 
 def bars(series, labels):
     """Draw how many times faster, one group of bars for each of ``labels``."""
-    plt.style.use(HERE.parent / "user_guide/figures/skmlp.mplstyle")
+    plt.style.use(HERE / "../user_guide/figures/skmlp.mplstyle")
     _, axis = plt.subplots(figsize=(8, 0.55 * len(labels) + 1.1))
     for i, (name, values) in enumerate(series.items()):
         places = [k + (i - 0.5) * 0.38 for k in range(len(labels))]
