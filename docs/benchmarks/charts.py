@@ -20,7 +20,7 @@ def row(page, title):
 
 
 def bars(series, labels):
-    """Draw how many times faster, one group of bars for each of ``labels``."""
+    """Draw how many times as fast, one group of bars for each of ``labels``."""
     plt.style.use(HERE / "../user_guide/figures/skmlp.mplstyle")
     _, axis = plt.subplots(figsize=(8, 0.55 * len(labels) + 1.1))
     for i, (name, values) in enumerate(series.items()):
@@ -31,7 +31,7 @@ def bars(series, labels):
     axis.invert_yaxis()
     axis.axvline(1, color="black", linewidth=1, linestyle="-")
     axis.grid(visible=False, axis="y")
-    axis.set(xlabel="times faster than scikit-learn; the line: as fast")
+    axis.set(xlabel="times as fast as scikit-learn")
     axis.legend()
 
 
