@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 import skmlp
 from skmlp.estimators.attributes import publish
 from skmlp.estimators.callbacks import CallbackSupportMixin, monitor_of, with_callbacks
+from skmlp.estimators.documentation_link import DocumentationLinkMixin
 from skmlp.estimators.floating_point import unraised
 from skmlp.estimators.problems import default_parameters, is_valid, problem_of
 from skmlp.fitting.choices import NetworkChoices, Params
@@ -47,7 +48,7 @@ LONG_PREDICTION = 67_108_864
 
 
 @dataclass(eq=False, repr=False)
-class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
+class BaseMultilayerPerceptron(DocumentationLinkMixin, CallbackSupportMixin, BaseEstimator, ABC):
     """Base of the multilayer perceptrons; its fields are the parameters that all of them have.
 
     A subclass says what its loss and its targets are; the rest is here.

@@ -14,6 +14,7 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - the im
 
 from skmlp.estimators.attributes import publish
 from skmlp.estimators.callbacks import has_callbacks
+from skmlp.estimators.documentation_link import DocumentationLinkMixin
 from skmlp.model_selection.documentation import documented
 from skmlp.model_selection.prefit import (
     ExpectedFit,
@@ -26,7 +27,7 @@ from skmlp.model_selection.samples import fit_params
 from skmlp.network.arrays import Array
 
 
-class StackedSearch:
+class StackedSearch(DocumentationLinkMixin):
     """Makes the fits of one of scikit-learn's searches as stacks; comes before it among the bases."""
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
