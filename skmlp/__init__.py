@@ -1,9 +1,17 @@
 """Multilayer perceptrons for scikit-learn users, trained by backpropagation in numpy."""
 
+from skmlp.compiled.config import config_context, get_config, set_config
 from skmlp.estimators.classifier import MLPClassifier
 from skmlp.estimators.mixture_density import MixtureDensityRegressor
 from skmlp.estimators.regressor import MLPRegressor
 
 __version__ = "0.1.0"
 
-__all__ = ["MLPClassifier", "MLPRegressor", "MixtureDensityRegressor"]
+__all__ = [
+    "MLPClassifier",
+    "MLPRegressor",
+    "MixtureDensityRegressor",
+    "config_context",
+    "get_config",
+    "set_config",
+]

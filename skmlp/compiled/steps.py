@@ -1,0 +1,200 @@
+"""The steps of a stack, by the kernels: what they are given, and room for what they need on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from skmlp.compiled.codes import ACTIVATION_CODES, LOSS_CODES, NESTEROV, OPTIMIZER_CODES
+from skmlp.network.activations import ELU, Activation, LeakyReLU
+from skmlp.network.arrays import Array
+from skmlp.network.layers import Dense, Dropout, Layer, Nonlinearity
+from skmlp.network.losses import BinaryFocal, BinaryLogLoss, Focal, Huber, LogLoss, Loss, Quantile
+from skmlp.training.optimizers import SGD, Optimizer
+from skmlp.training.stack import Setup
+from skmlp.training.state import State
+
+SECONDS_AT_ONCE = 0.05
+"""About how long at most the interpreter waits for steps: only then is an interruption noticed."""
+
+COINS_AT_ONCE = 2**21
+"""Maximum number of random numbers for dropout that are drawn ahead."""
+
+
+class CompiledSteps:
+    """Takes steps of all networks of a stack; see `skmlp.training.stack.Steps`.
+
+    Each network takes all the steps before the next one begins: its parameters stay in the cache, and it computes the
+    same, to the last bit, as it does alone.
+
+    Parameters
+    ----------
+    kernel : callable
+        `skmlp.compiled.kernels.steps.train`.
+    setup : Setup
+        One that `skmlp.compiled.door.is_covered`.
+    state : State
+        Its parameters and moments are overwritten by each call.
+    """
+
+    def __init__(self, kernel: Callable[..., None], setup: Setup, state: State) -> None:
+        self._kernel, self._state = kernel, state
+        objective, batches, dtype = setup.objective, setup.batches, state.theta.dtype
+        n_networks = len(state.theta)
+        network = objective.network
+        hidden = hidden_layers(network.layers) or []
+        dense = [i for i, layer in enumerate(network.layers) if isinstance(layer, Dense)]
+        self._widths = integers([network.n_inputs, *(network.widths[i + 1] for i in dense)])
+        starts = np.reshape([network.layout.starts(i) for i in dense], (-1, 2)).T
+        self._net = (
+            self._widths,
+            *(integers(of_layers) for of_layers in starts),
+            integers([0, *np.cumsum(self._widths[1:])]),
+            integers([ACTIVATION_CODES[type(activation)] for activation, _ in hidden]),
+            np.array([parameters(activation) for activation, _ in hidden], dtype).reshape(-1, 2),
+        )
+        shape = n_networks, len(hidden)
+        self._thresholds, self._scales = np.full(shape, -1), np.ones(shape, dtype)
+        for i, (_, dropout) in enumerate(hidden):
+            if dropout is not None:
+                self._thresholds[:, i] = np.ravel(dropout.thresholds)
+                self._scales[:, i] = np.ravel(dropout.scale)
+        # Random numbers come in words of four.
+        self._coins_per_row = [
+            int(q) for q, (_, dropout) in zip(self._widths[1:], hidden, strict=False) if dropout is not None
+        ]
+        self._samples = samples_of(setup)
+        self._batches = integers(batches.n_rows), batches.batch_size
+        self._counts = batches.counts.max(axis=1)
+        n_scores = int(self._widths[-1])
+        parameter = np.broadcast_to(np.ravel(parameter_of(objective.loss)), n_networks)
+        self._loss = (
+            LOSS_CODES[type(objective.loss)],
+            parameter.astype(dtype),
+            objective.loss.reported_divisor(n_scores),
+        )
+        max_norm = np.full(n_networks, np.inf) if setup.max_grad_norm is None else setup.max_grad_norm
+        self._code = code_of(setup.optimizer)
+        self._objective = objective.alpha, np.array(max_norm), network.layout.n_penalized
+        self._room = room(setup, self._widths, state.theta)
+        n = SECONDS_AT_ONCE / (seconds_per_step(setup) * n_networks)
+        if self._coins_per_row:
+            n = min(n, COINS_AT_ONCE / (n_networks * batches.batch_size * sum(self._coins_per_row)))
+        self.n_at_once = max(1, int(n))
+
+    def __call__(self, steps: range, constants: Array, first: int, values: Array) -> None:
+        order = np.ascontiguousarray(self._state.order)
+        alpha, max_norm, n_penalized = self._objective
+        self._kernel(
+            (0, len(order)),
+            (steps.start, steps.stop),
+            self._samples,
+            (order, *self._batches),
+            self._net,
+            (self._coins(steps), self._thresholds, self._scales),
+            self._loss,
+            (self._code, constants, first, alpha, max_norm, n_penalized),
+            self._state.theta,
+            self._state.moments,
+            self._room,
+            values,
+        )
+
+    def _coins(self, steps: range) -> Array:
+        """Draw the random numbers for dropout in these steps, as `skmlp.network.layers.Dropout` would."""
+        counts = self._counts[steps.start : steps.stop, np.newaxis]
+        n_words = int((-(-counts * integers(self._coins_per_row) // 4)).sum())
+        coins = np.empty((len(self._state.theta), 4 * n_words), np.uint16)
+        for of_network, stream in zip(coins, self._state.streams, strict=False):
+            of_network[:] = stream.bit_generator.random_raw(n_words).view(np.uint16)
+        return coins
+
+
+def hidden_layers(layers: Sequence[Layer]) -> list[tuple[Activation, Dropout | None]] | None:
+    """Return activation and dropout of each hidden layer; None unless all others are dense, with biases."""
+    hidden: list[tuple[Activation, Dropout | None]] = []
+    expected = [Dense]
+    for layer in layers:
+        kind = type(layer)
+        if kind not in expected:
+            return None
+        if isinstance(layer, Dense):
+            if not layer.has_biases:
+                return None
+            expected = [Nonlinearity]
+        elif isinstance(layer, Nonlinearity):
+            if type(layer.activation) not in ACTIVATION_CODES:
+                return None
+            hidden.append((layer.activation, None))
+            expected = [Dense, Dropout]
+        elif isinstance(layer, Dropout):
+            hidden[-1] = hidden[-1][0], layer
+            expected = [Dense]
+    return hidden if expected == [Nonlinearity] else None
+
+
+def parameters(activation: Activation) -> tuple[float, float]:
+    """Return the numbers that an activation has."""
+    if isinstance(activation, LeakyReLU):
+        return activation.slope, 0.0
+    return (activation.alpha, activation.scale) if isinstance(activation, ELU) else (0.0, 0.0)
+
+
+def parameter_of(loss: Loss) -> Array | float:
+    """Return the number that a loss has, of one network or of each."""
+    if isinstance(loss, LogLoss | BinaryLogLoss):
+        return loss.label_smoothing
+    if isinstance(loss, Focal | BinaryFocal):
+        return loss.gamma
+    if isinstance(loss, Huber):
+        return loss.delta
+    return loss.quantile if isinstance(loss, Quantile) else 0.0
+
+
+def code_of(optimizer: Optimizer) -> int:
+    """Return the code of an optimizer."""
+    is_nesterov = isinstance(optimizer, SGD) and optimizer.nesterov
+    return NESTEROV if is_nesterov else OPTIMIZER_CODES[type(optimizer)]
+
+
+def samples_of(setup: Setup) -> tuple[object, ...]:
+    """Return the samples as the kernels read them; X is not copied where it lies in one piece."""
+    batches, dtype, nothing = setup.batches, setup.objective.alpha.dtype, np.empty(0, dtype=np.int64)
+    X = batches.X if batches.X.flags.forc else np.ascontiguousarray(batches.X)
+    strides = tuple(stride // X.itemsize for stride in X.strides)
+    flat = (X if X.flags.c_contiguous else X.T).reshape(-1).view()
+    flat.flags.writeable = False  # one type of arrays, whether or not they can be written to
+    is_coded, weights = bool(batches.group_sizes), batches.sample_weight
+    return (
+        flat,
+        strides,
+        nothing if batches.rows is None else integers(batches.rows),
+        np.empty(0, dtype) if is_coded else np.array(batches.y, dtype, order="C", copy=None).reshape(-1),
+        integers(batches.y) if is_coded else nothing[:, np.newaxis],
+        integers(batches.group_sizes),
+        np.empty(0, dtype) if weights is None else np.array(weights, dtype),
+    )
+
+
+def room(setup: Setup, widths: Array, theta: Array) -> tuple[Array, ...]:
+    """Return scratch for the steps of one network."""
+    n, n_units = int(setup.batches.counts.max()), int(widths[1:].sum())
+    sizes = [widths[0], widths[-1], n_units, n_units, n_units, 1, 1]
+    arrays = [np.empty_like(theta, shape=n * int(size)) for size in sizes]
+    return np.empty(n, np.int64), *arrays, np.empty_like(theta, shape=theta.shape[1])
+
+
+def integers(values: Array | Sequence[int]) -> Array:
+    """Return an array of integers as the kernels take them."""
+    return np.array(values, dtype=np.int64, order="C")
+
+
+def seconds_per_step(setup: Setup) -> float:
+    """Return about what a step of one network takes numpy: what the interpreter takes is shared by a stack."""
+    network, batches = setup.objective.network, setup.batches
+    n_products = sum(m * q for m, q in pairwise(network.widths))
+    flops = 6 * batches.batch_size * n_products
+    elementwise = 2 * network.layout.n_parameters + batches.batch_size * sum(network.widths)
+    return 30e-6 / len(batches.n_rows) + flops / 5e10 + elementwise * 2e-9
