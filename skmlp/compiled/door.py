@@ -12,8 +12,10 @@ from skmlp.network.network import Network
 from skmlp.training.stack import MakeSteps, Setup
 from skmlp.training.state import State
 
-LOADING_SECONDS = 2.0
-"""About what numba and the kernels take to load from disk. Fits that take numpy less do not wait for them."""
+LOADING_SECONDS, COMPILING_SECONDS = 2.0, 20.0
+"""About what numba and the kernels take to be loaded from disk, and to be compiled where they are not there.
+
+Fits that take numpy less do not wait for them."""
 
 _seconds_in_numpy = 0.0
 """The estimated time of fits of this process that could have been compiled, but were not."""
@@ -22,8 +24,8 @@ _seconds_in_numpy = 0.0
 def compiled_steps(setup: Setup, n_epochs: int) -> MakeSteps | None:
     """Return what makes the compiled steps of a stack, or None: numpy computes them.
 
-    The kernels are loaded when the fits of this process have taken numpy about as long as loading takes:
-    together, they never take twice as long as with the better choice.
+    The kernels are loaded (or compiled) when the fits of this process have taken numpy about as long as
+    that takes: together, they never take much more than twice as long as with the better choice.
 
     Parameters
     ----------
@@ -40,7 +42,8 @@ def compiled_steps(setup: Setup, n_epochs: int) -> MakeSteps | None:
         _seconds_in_numpy += n_steps * seconds_per_step(setup)
         if _seconds_in_numpy < LOADING_SECONDS:
             return None
-    kernel = loading.load(dtype)
+    may_compile = mode is True or _seconds_in_numpy >= COMPILING_SECONDS
+    kernel = loading.load(dtype, may_compile=may_compile)
     if kernel is None:
         return None
 

@@ -29,12 +29,17 @@ def can_load(dtype: np.dtype[Any]) -> bool:
     return _kernels[dtype] is not None if dtype in _kernels else find_spec("numba") is not None
 
 
-def load(dtype: np.dtype[Any]) -> Callable[..., None] | None:
-    """Return `skmlp.compiled.kernels.steps.train` for this precision; None if that is impossible here."""
+def load(dtype: np.dtype[Any], *, may_compile: bool = True) -> Callable[..., None] | None:
+    """Return `skmlp.compiled.kernels.steps.train` for this precision; None if that is impossible here.
+
+    With ``may_compile=False``, also None if it is not on disk.
+    """
     with _lock:
         if dtype not in _kernels:
             try:
-                _kernels[dtype] = _compiled(dtype)
+                _kernels[dtype] = _compiled(dtype, may_compile)
+            except _NotOnDiskError:
+                return None
             except Exception:
                 # Whatever it is (no compiler for this processor, another numba): numpy computes the same.
                 logger.warning("The compiled engine cannot be used; numpy is.", exc_info=True)
@@ -42,17 +47,25 @@ def load(dtype: np.dtype[Any]) -> Callable[..., None] | None:
         return _kernels[dtype]
 
 
-def _compiled(dtype: np.dtype[Any]) -> Callable[..., None]:
+class _NotOnDiskError(Exception):
+    """The kernels would have to be compiled."""
+
+
+def _compiled(dtype: np.dtype[Any], may_compile: bool) -> Callable[..., None]:
     """Return the kernels, from the cache on disk where they are there, intact and up to date."""
     try:
-        return _compile(dtype, cache=True)
+        return _kernel(dtype, may_compile, cache=True)
+    except _NotOnDiskError:
+        raise
     except Exception:
         # No folder to write to, or a cache that is broken.
         logger.info("numba's cache cannot be used.", exc_info=True)
-        return _compile(dtype, cache=False)
+        if not may_compile:
+            raise _NotOnDiskError from None
+        return _kernel(dtype, may_compile, cache=False)
 
 
-def _compile(dtype: np.dtype[Any], cache: bool) -> Callable[..., None]:
+def _kernel(dtype: np.dtype[Any], may_compile: bool, cache: bool) -> Callable[..., None]:
     from numba import njit
     from numba.core.event import Listener, install_listener
 
@@ -60,28 +73,30 @@ def _compile(dtype: np.dtype[Any], cache: bool) -> Callable[..., None]:
     from skmlp.compiled.kernels.signature import signature
     from skmlp.compiled.kernels.steps import train
 
-    class Announcement(Listener):
-        """Says that numba compiles, as soon as it does."""
+    class Compilation(Listener):
+        """Says that numba compiles as soon as it does, or forbids it."""
 
         started: float | None = None
 
         def on_start(self, event: Any) -> None:
+            if not may_compile:
+                raise _NotOnDiskError
             if self.started is None:
                 self.started = time.perf_counter()
                 logger.info("Compiling the training loop for %s, once on this machine.", dtype)
 
         def on_end(self, event: Any) -> None:
-            """Wait for the outermost end."""
+            """Nothing to say: the parts of the loop end too."""
 
     kernel = njit(**FAST, cache=cache)(train)
     if cache:
         # numba would notice changes in the file of `train` alone.
         kernel._cache._cache_file._source_stamp = _fingerprint()
-    announcement = Announcement()
-    with install_listener("numba:compile", announcement):
+    compilation = Compilation()
+    with install_listener("numba:compile", compilation):
         kernel.compile(signature(dtype))
-    if announcement.started is not None:
-        logger.info("Compiled in %.1f s.", time.perf_counter() - announcement.started)
+    if compilation.started is not None:
+        logger.info("Compiled in %.1f s.", time.perf_counter() - compilation.started)
     kernel.disable_compile()
     return kernel  # type: ignore[no-any-return]
 

@@ -73,6 +73,7 @@ class CompiledSteps:
         self._loss = (
             LOSS_CODES[type(objective.loss)],
             parameter.astype(dtype),
+            integers(getattr(objective.loss, "group_sizes", ())),
             objective.loss.reported_divisor(n_scores),
         )
         max_norm = np.full(n_networks, np.inf) if setup.max_grad_norm is None else setup.max_grad_norm

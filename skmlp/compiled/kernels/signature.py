@@ -24,7 +24,7 @@ def signature(dtype):
     batches = array(integer, 2), array(integer), integer
     net = *[array(integer)] * 5, array(number, 2)
     dropout = array(types.uint16, 2), array(integer, 2), array(number, 2)
-    loss = integer, array(number), integer
+    loss = integer, array(number), array(integer), integer
     optimizer = integer, array(number, 3), integer, array(number), array(types.float64), integer
     room = array(integer), *[array(number)] * 8
     return (

@@ -119,7 +119,7 @@ def train(networks, steps, samples, batches, net, dropout, loss, optimizer, thet
         The first, and the one behind the last.
     samples : tuple
         X, flat, and its strides along rows and columns; rows of X (n,) or empty; targets, flat, or empty; codes
-        (n, n_targets); group sizes; weights (n,) or empty.
+        (n, n_targets), and the group sizes that expand them, or empty; weights (n,) or empty.
     batches : tuple
         Order (K, n); number of rows (K,); batch size.
     net : tuple
@@ -127,7 +127,7 @@ def train(networks, steps, samples, batches, net, dropout, loss, optimizer, thet
     dropout : tuple
         Random numbers (K, n_coins) of uint16; thresholds (K, n_hidden), -1 where no unit is left out; scales.
     loss : tuple
-        Code; parameter of each network (K,); what the reported loss is divided by.
+        Code; parameter of each network (K,); group sizes of a softmax; what the reported loss is divided by.
     optimizer : tuple
         Code; constants and decay (K, n, n_constants + 1), and which of these n belong to the first step; alpha (K,);
         max_norm (K,); number of penalized parameters.
@@ -139,7 +139,7 @@ def train(networks, steps, samples, batches, net, dropout, loss, optimizer, thet
     X, strides, rows, targets, codes, group_sizes, sample_weight = samples
     order, n_rows, batch_size = batches
     coins, thresholds, scales = dropout
-    loss_code, loss_parameters, divisor = loss
+    loss_code, loss_parameters, softmax_sizes, divisor = loss
     optimizer_code, constants, offset, alpha, max_norm, n_penalized = optimizer
     room_rows, room_x, room_y, h, slopes, deltas, room_values, room_weights, gradient = room
     widths, h_at = net[0], net[3]
@@ -161,7 +161,7 @@ def train(networks, steps, samples, batches, net, dropout, loss, optimizer, thet
             z, n_tossed = forward(theta[k], x, h, slopes, net, coins[k, tossed:], thresholds[k], scales[k])
             tossed += n_tossed
             delta, values = matrix(deltas[n * h_at[-2] :], n, n_scores), room_values[:n]
-            loss_and_gradient(loss_code, loss_parameters[k], group_sizes, z, y, delta, values)
+            loss_and_gradient(loss_code, loss_parameters[k], softmax_sizes, z, y, delta, values)
             total = float(n)
             if sample_weight.size:
                 weights = room_weights[:n]
