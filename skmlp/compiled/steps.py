@@ -65,6 +65,7 @@ class CompiledSteps:
         self._coins_per_row = [
             int(q) for q, (_, dropout) in zip(self._widths[1:], hidden, strict=False) if dropout is not None
         ]
+        self._no_coins = np.empty((n_networks, 0), np.uint16)
         self._samples = samples_of(setup)
         self._batches = integers(batches.n_rows), batches.batch_size
         self._counts = batches.counts.max(axis=1)
@@ -105,6 +106,8 @@ class CompiledSteps:
 
     def _coins(self, steps: range) -> Array:
         """Draw the random numbers for dropout in these steps, as `skmlp.network.layers.Dropout` would."""
+        if not self._coins_per_row:
+            return self._no_coins
         counts = self._counts[steps.start : steps.stop, np.newaxis]
         n_words = int((-(-counts * integers(self._coins_per_row) // 4)).sum())
         coins = np.empty((len(self._state.theta), 4 * n_words), np.uint16)

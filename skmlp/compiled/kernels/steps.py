@@ -1,16 +1,15 @@
 """Steps of stochastic gradient descent: what `skmlp.training.stack.Stack.epoch` does, for one network after the other."""
 
-import numpy as np
-
 from numba import njit
 
 from skmlp.compiled.kernels.activations import activate, add_biases, drop, multiply
 from skmlp.compiled.kernels.losses import loss_and_gradient
 from skmlp.compiled.kernels.optimizers import move
 from skmlp.compiled.kernels.options import FAST
+from skmlp.compiled.kernels.products import product, product_with_transposed, transposed_product
 
 
-@njit(**FAST)
+@njit(inline="always", **FAST)
 def matrix(room, n, q):
     """Return the first elements of flat ``room`` as an array of shape (n, q)."""
     return room[: n * q].reshape(n, q)
@@ -63,7 +62,7 @@ def sum_of_rows(delta, out):
 def forward(theta, x, h, slopes, net, coins, thresholds, scales):
     """Write what each layer computes into ``h`` and the slopes of its activation into ``slopes``.
 
-    Return the raw scores, and how many ``coins`` dropout has used.
+    Return how many ``coins`` dropout has used.
     """
     widths, weights_at, biases_at, h_at, activations, parameters = net
     n, n_layers, tossed = x.shape[0], widths.size - 1, 0
@@ -71,7 +70,7 @@ def forward(theta, x, h, slopes, net, coins, thresholds, scales):
     for i in range(n_layers):
         m, q = widths[i], widths[i + 1]
         z = matrix(h[n * h_at[i] :], n, q)
-        np.dot(before, matrix(theta[weights_at[i] :], m, q), z)
+        product(before, matrix(theta[weights_at[i] :], m, q), z)
         add_biases(z, theta[biases_at[i] : biases_at[i] + q])
         if i < n_layers - 1:
             flat, slope = h[n * h_at[i] : n * h_at[i + 1]], slopes[n * h_at[i] : n * h_at[i + 1]]
@@ -80,7 +79,7 @@ def forward(theta, x, h, slopes, net, coins, thresholds, scales):
                 drop(flat, slope, coins[tossed:], thresholds[i], scales[i])
                 tossed += (n * q + 3) // 4 * 4  # whole words of 64 bits
         before = z
-    return before, tossed
+    return tossed
 
 
 @njit(**FAST)
@@ -95,10 +94,11 @@ def backward(theta, x, h, slopes, deltas, gradient, net):
         m, q = widths[i], widths[i + 1]
         delta = matrix(deltas[n * h_at[i] :], n, q)
         before = matrix(h[n * h_at[i - 1] :], n, m) if i > 0 else x
-        np.dot(before.T, delta, matrix(gradient[weights_at[i] :], m, q))
+        transposed_product(before, delta, matrix(gradient[weights_at[i] :], m, q))
         sum_of_rows(delta, gradient[biases_at[i] : biases_at[i] + q])
         if i > 0:
-            np.dot(delta, matrix(theta[weights_at[i] :], m, q).T, matrix(deltas[n * h_at[i - 1] :], n, m))
+            weights, delta_before = matrix(theta[weights_at[i] :], m, q), matrix(deltas[n * h_at[i - 1] :], n, m)
+            product_with_transposed(delta, weights, delta_before)
             multiply(deltas[n * h_at[i - 1] : n * h_at[i]], slopes[n * h_at[i - 1] : n * h_at[i]])
 
 
@@ -158,9 +158,10 @@ def train(networks, steps, samples, batches, net, dropout, loss, optimizer, thet
                 expand(codes, group_sizes, index, y)
             else:
                 gather(targets, (n_scores, 1), index, y)
-            z, n_tossed = forward(theta[k], x, h, slopes, net, coins[k, tossed:], thresholds[k], scales[k])
-            tossed += n_tossed
-            delta, values = matrix(deltas[n * h_at[-2] :], n, n_scores), room_values[:n]
+            tossed += forward(theta[k], x, h, slopes, net, coins[k, tossed:], thresholds[k], scales[k])
+            scores_at = n * h_at[-2]
+            z, delta = matrix(h[scores_at:], n, n_scores), matrix(deltas[scores_at:], n, n_scores)
+            values = room_values[:n]
             loss_and_gradient(loss_code, loss_parameters[k], softmax_sizes, z, y, delta, values)
             total = float(n)
             if sample_weight.size:
