@@ -11,7 +11,7 @@ from zlib import crc32
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-# Which engine a test runs in must not depend on those before it: numpy, unless SKMLP_COMPILED=1 says otherwise.
+# Which engine a test runs in must not depend on those before it: numpy, unless SKMLP_COMPILED=1 says else.
 os.environ.setdefault("SKMLP_COMPILED", "0")
 
 

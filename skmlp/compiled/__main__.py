@@ -17,7 +17,9 @@ PRECISIONS = ("float64", "float32")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compile the training loop, or find it compiled; return 1 if that is impossible."""
     parser = argparse.ArgumentParser(prog="python -m skmlp.compiled", description=__doc__)
-    parser.add_argument("precisions", nargs="*", metavar="precision", help="float64 or float32; default: both")
+    parser.add_argument(
+        "precisions", nargs="*", metavar="precision", help="float64 or float32; default: both"
+    )
     precisions = parser.parse_args(arguments).precisions or PRECISIONS
     if unknown := set(precisions) - set(PRECISIONS):
         parser.error(f"unknown precision: {', '.join(sorted(unknown))}")

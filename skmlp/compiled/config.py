@@ -20,11 +20,14 @@ def _checked(compiled: Any) -> bool | str:
 def _of_environment() -> bool | str:
     word = os.environ.get("SKMLP_COMPILED", "auto")
     if word not in _WORDS:
-        raise ValueError(f"The environment variable SKMLP_COMPILED must be one of {[*_WORDS]}, got {word!r}.")
+        raise ValueError(
+            f"The environment variable SKMLP_COMPILED must be one of {[*_WORDS]}, got {word!r}."
+        )
     return _WORDS[word]
 
 
-_compiled: ContextVar[bool | str] = ContextVar("compiled", default=_of_environment())
+_DEFAULT = _of_environment()
+_compiled: ContextVar[bool | str] = ContextVar("compiled", default=_DEFAULT)
 
 
 def get_config() -> dict[str, Any]:

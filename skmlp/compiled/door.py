@@ -13,7 +13,7 @@ from skmlp.training.stack import MakeSteps, Setup
 from skmlp.training.state import State
 
 LOADING_SECONDS, COMPILING_SECONDS = 2.0, 20.0
-"""About what numba and the kernels take to be loaded from disk, and to be compiled where they are not there.
+"""About what the kernels take to be loaded from disk, with numba, and to be compiled.
 
 Fits that take numpy less do not wait for them."""
 
@@ -54,7 +54,7 @@ def compiled_steps(setup: Setup, n_epochs: int) -> MakeSteps | None:
 
 
 def is_covered(setup: Setup) -> bool:
-    """Return whether the compiled engine knows all that is to be done. Types are exact, as in the tables."""
+    """Return whether the compiled engine knows all that is to be done. Types are exact."""
     objective, X = setup.objective, setup.batches.X
     return (
         type(objective.loss) in LOSS_CODES

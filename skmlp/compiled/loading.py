@@ -1,4 +1,4 @@
-"""The kernels of each precision: compiled once per machine, kept on disk by numba, and loaded when first asked for."""
+"""The kernels of each precision: compiled once per machine, kept on disk by numba, loaded on demand."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _kernel(dtype: np.dtype[Any], may_compile: bool, cache: bool) -> Callable[..
         def on_end(self, event: Any) -> None:
             """Nothing to say: the parts of the loop end too."""
 
-    kernel = njit(**FAST, cache=cache)(train)
+    kernel: Any = njit(**FAST, cache=cache)(train)
     if cache:
         # numba would notice changes in the file of `train` alone.
         kernel._cache._cache_file._source_stamp = _fingerprint()

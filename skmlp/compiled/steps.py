@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from skmlp.compiled.codes import ACTIVATION_CODES, LOSS_CODES, NESTEROV, OPTIMIZER_CODES
+from skmlp.compiled.threads import Threads, n_allowed
 from skmlp.network.activations import ELU, Activation, LeakyReLU
 from skmlp.network.arrays import Array
 from skmlp.network.layers import Dense, Dropout, Layer, Nonlinearity
@@ -19,6 +20,9 @@ from skmlp.training.state import State
 SECONDS_AT_ONCE = 0.05
 """About how long at most the interpreter waits for steps: only then is an interruption noticed."""
 
+SECONDS_OF_THREADS = 1e-3
+"""Epochs that take numpy less are not shared by several threads, which wait for each other."""
+
 COINS_AT_ONCE = 2**21
 """Maximum number of random numbers for dropout that are drawn ahead."""
 
@@ -26,8 +30,8 @@ COINS_AT_ONCE = 2**21
 class CompiledSteps:
     """Takes steps of all networks of a stack; see `skmlp.training.stack.Steps`.
 
-    Each network takes all the steps before the next one begins: its parameters stay in the cache, and it computes the
-    same, to the last bit, as it does alone.
+    Each network takes all the steps before the next one begins: its parameters stay in the cache, and it
+    computes the same, to the last bit, as it does alone.
 
     Parameters
     ----------
@@ -79,30 +83,40 @@ class CompiledSteps:
         )
         max_norm = np.full(n_networks, np.inf) if setup.max_grad_norm is None else setup.max_grad_norm
         self._code = code_of(setup.optimizer)
-        self._objective = objective.alpha, np.array(max_norm), network.layout.n_penalized
-        self._room = room(setup, self._widths, state.theta)
-        n = SECONDS_AT_ONCE / (seconds_per_step(setup) * n_networks)
+        self._numbers = objective.alpha, np.array(max_norm), network.layout.n_penalized
+        seconds = seconds_per_step(setup) * n_networks
+        pays = n_networks > 1 and seconds * len(batches.counts) > SECONDS_OF_THREADS
+        n_threads = min(n_networks, n_allowed()) if pays else 1
+        bounds = np.linspace(0, n_networks, n_threads + 1).astype(int).tolist()
+        self._parts = [(networks, room(setup, self._widths, state.theta)) for networks in pairwise(bounds)]
+        self._threads = Threads(n_threads)
+        n = SECONDS_AT_ONCE * n_threads / seconds
         if self._coins_per_row:
             n = min(n, COINS_AT_ONCE / (n_networks * batches.batch_size * sum(self._coins_per_row)))
         self.n_at_once = max(1, int(n))
 
     def __call__(self, steps: range, constants: Array, first: int, values: Array) -> None:
-        order = np.ascontiguousarray(self._state.order)
-        alpha, max_norm, n_penalized = self._objective
-        self._kernel(
-            (0, len(order)),
-            (steps.start, steps.stop),
-            self._samples,
-            (order, *self._batches),
-            self._net,
-            (self._coins(steps), self._thresholds, self._scales),
-            self._loss,
-            (self._code, constants, first, alpha, max_norm, n_penalized),
-            self._state.theta,
-            self._state.moments,
-            self._room,
-            values,
-        )
+        """Take the ``steps``, and write E of each into ``values``."""
+        order, coins = np.ascontiguousarray(self._state.order), self._coins(steps)
+
+        def take(i: int) -> None:
+            networks, room = self._parts[i]
+            self._kernel(
+                networks,
+                (steps.start, steps.stop),
+                self._samples,
+                (order, *self._batches),
+                self._net,
+                (coins, self._thresholds, self._scales),
+                self._loss,
+                (self._code, constants, first, *self._numbers),
+                self._state.theta,
+                self._state.moments,
+                room,
+                values,
+            )
+
+        self._threads.run(take, len(self._parts))
 
     def _coins(self, steps: range) -> Array:
         """Draw the random numbers for dropout in these steps, as `skmlp.network.layers.Dropout` would."""
@@ -119,7 +133,7 @@ class CompiledSteps:
 def hidden_layers(layers: Sequence[Layer]) -> list[tuple[Activation, Dropout | None]] | None:
     """Return activation and dropout of each hidden layer; None unless all others are dense, with biases."""
     hidden: list[tuple[Activation, Dropout | None]] = []
-    expected = [Dense]
+    expected: list[type[Layer]] = [Dense]
     for layer in layers:
         kind = type(layer)
         if kind not in expected:
@@ -169,13 +183,15 @@ def samples_of(setup: Setup) -> tuple[object, ...]:
     X = batches.X if batches.X.flags.forc else np.ascontiguousarray(batches.X)
     strides = tuple(stride // X.itemsize for stride in X.strides)
     flat = (X if X.flags.c_contiguous else X.T).reshape(-1).view()
-    flat.flags.writeable = False  # one type of arrays, whether or not they can be written to
     is_coded, weights = bool(batches.group_sizes), batches.sample_weight
+    targets = np.empty(0, dtype) if is_coded else np.array(batches.y, dtype, order="C").reshape(-1)
+    for array in flat, targets:
+        array.flags.writeable = False  # one type of arrays, whether or not X can be written to
     return (
         flat,
         strides,
         nothing if batches.rows is None else integers(batches.rows),
-        np.empty(0, dtype) if is_coded else np.array(batches.y, dtype, order="C", copy=None).reshape(-1),
+        targets,
         integers(batches.y) if is_coded else nothing[:, np.newaxis],
         integers(batches.group_sizes),
         np.empty(0, dtype) if weights is None else np.array(weights, dtype),
@@ -196,7 +212,7 @@ def integers(values: Array | Sequence[int]) -> Array:
 
 
 def seconds_per_step(setup: Setup) -> float:
-    """Return about what a step of one network takes numpy: what the interpreter takes is shared by a stack."""
+    """Return about what a step of one network takes numpy; a stack shares what the interpreter takes."""
     network, batches = setup.objective.network, setup.batches
     n_products = sum(m * q for m, q in pairwise(network.widths))
     flops = 6 * batches.batch_size * n_products

@@ -27,7 +27,7 @@ CONSTANTS_AT_A_TIME = 16_384
 """Maximum number of steps, times networks, whose constants are computed at once."""
 
 _Constants: TypeAlias = tuple[Array, Array | None, tuple[PerNetwork, ...]]
-"""Of n steps and one more: the rates (n + 1, K, 1), the factors on the weights, and the optimizer's constants."""
+"""Of n steps and one more: the rates (n + 1, K, 1), factors on the weights, the optimizer's constants."""
 
 _Step: TypeAlias = tuple[Array, Array | None, tuple[Array, ...]]
 """The rates (K,), the factor on the weights (None: no weight decay), and the optimizer's constants."""
@@ -226,7 +226,7 @@ class Stack:
             yield from zip(rate[:-1, :, 0], decays, of_optimizer, strict=True)
 
     def _coming_tables(self, factors: Callable[[Array], Array]) -> Iterator[tuple[Array, Array]]:
-        """Yield the rates (n, K) and the constants (K, n, n_constants + 1) of n steps, as `Steps` take them."""
+        """Yield the rates (n, K) of n steps and their constants, as `Steps` take them."""
         for rate, decay, constants in self._coming_constants(factors):
             columns = *constants, 1.0 if decay is None else decay
             table = np.empty_like(self.state.theta, shape=(len(rate), len(self.networks), len(columns)))

@@ -66,4 +66,6 @@ def test_exp_close_to_overflow_and_underflow(dtype):
     x = np.linspace(highest - 1, highest - 1e-5, 1003).astype(dtype)
     np.testing.assert_allclose(result("exp", x), np.exp(x), rtol=4 * np.finfo(dtype).eps)
     x = np.linspace(-highest - 20, -highest + 5, 1003).astype(dtype)
-    np.testing.assert_allclose(result("exp", x), np.exp(x), rtol=1e-5, atol=1e-37 if dtype == "float32" else 1e-307)
+    np.testing.assert_allclose(
+        result("exp", x), np.exp(x), rtol=1e-5, atol=1e-37 if dtype == "float32" else 1e-307
+    )

@@ -44,7 +44,7 @@ def expected():
 
 @pytest.mark.parametrize(("word", "imported"), [("0", "False"), ("auto", "False"), ("1", "True")])
 def test_numba_is_imported_only_by_a_fit_that_uses_it(word, imported, expected):
-    (loss, found), log = run(FIT, SKMLP_COMPILED=word)
+    (loss, found), _ = run(FIT, SKMLP_COMPILED=word)
     assert float(loss) == pytest.approx(expected, rel=1e-12)
     assert found == imported
 
@@ -70,7 +70,11 @@ def test_compiled_once_and_said_so(tmp_path, expected):
     assert log == ""
 
     # A broken cache: the index, then the code.
-    for path, broken in [(cached(tmp_path)[1], b"broken"), (cached(tmp_path)[1], b""), (cached(tmp_path)[0], b"x")]:
+    for path, broken in [
+        (cached(tmp_path)[1], b"broken"),
+        (cached(tmp_path)[1], b""),
+        (cached(tmp_path)[0], b"x"),
+    ]:
         intact = path.read_bytes()
         path.write_bytes(broken)
         (loss, _), log = run(FIT, **places)
@@ -84,7 +88,9 @@ def test_several_processes_may_compile_at_once(tmp_path, expected):
     environment = os.environ | {"SKMLP_COMPILED": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
     command = [sys.executable, "-c", FIT]
     processes = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         for _ in range(2)
     ]
     for process in processes:

@@ -1,4 +1,4 @@
-"""The compiled engine computes what numpy does, to rounding, and a stack equals its members to the last bit."""
+"""The compiled engine computes what numpy does, to rounding; a stack equals its members to the last bit."""
 
 from dataclasses import replace
 
@@ -24,8 +24,16 @@ from skmlp.training.schedules import Adaptive, InverseScaling, OneCycle
 from skmlp.training.stopping import StopReason
 from tests.compiled.problems import assert_alike, run
 from tests.crossing import crossed
-from tests.training.problems import N, Member, X
-from tests.training.test_stochastic import ADAM, FOLDS, NESTEROV, REGULARIZED, SAMPLE_WEIGHT, STACKS, UNEQUAL
+from tests.training.problems import Member, N, X
+from tests.training.test_stochastic import (
+    ADAM,
+    FOLDS,
+    NESTEROV,
+    REGULARIZED,
+    SAMPLE_WEIGHT,
+    STACKS,
+    UNEQUAL,
+)
 
 LOSSES = {
     "squared_error": SquaredError(),

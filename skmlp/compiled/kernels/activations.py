@@ -98,7 +98,9 @@ def silu(z, slope):
 def mish(z, slope):
     one, two, four, thirty = z.dtype.type(1), z.dtype.type(2), z.dtype.type(4), z.dtype.type(30)
     for i in range(z.size):
-        e = exp(thirty if z[i] > thirty else z[i])  # beyond, n / d is 1 to rounding, and n would soon overflow
+        e = exp(
+            thirty if z[i] > thirty else z[i]
+        )  # beyond, n / d is 1 to rounding, and n would soon overflow
         n = e * (e + two)
         h = z[i] * n / (n + two)
         slope[i] = (n + four * h * (one + e) / (two + e)) / (n + two)

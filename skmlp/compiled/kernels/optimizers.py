@@ -1,4 +1,4 @@
-"""Optimizers: each turns a gradient into a step; see `skmlp.training.optimizers`, which gives the constants.
+"""Optimizers: each turns a gradient into a step; `skmlp.training.optimizers` gives the constants.
 
 All take flat arrays, those of one network, or a part of them.
 """
@@ -11,7 +11,7 @@ from skmlp.compiled.codes import ADAM, NADAM, NESTEROV, RMSPROP, SGD_
 from skmlp.compiled.kernels.options import FAST
 
 BLOCK = 2048
-"""Parameters that are penalized and moved at a time: what both passes read stays in the first-level cache."""
+"""Parameters that are penalized and moved at a time: what both passes read stays in the cache."""
 
 
 @njit(**FAST)

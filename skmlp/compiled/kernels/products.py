@@ -1,6 +1,7 @@
-"""Matrix products, by BLAS or, where calling it would take longer than they do, by loops; see `skmlp.network.arrays`.
+"""Matrix products, by BLAS or, where to call it would take longer, by loops; see `skmlp.network.arrays`.
 
-Which of the two depends on the shapes alone: a network computes the same, to the last bit, in a stack and alone.
+Which of the two depends on the shapes alone: a network computes the same, to the last bit, in a stack and
+alone.
 """
 
 import numpy as np

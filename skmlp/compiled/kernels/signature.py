@@ -4,7 +4,7 @@ import numpy as np
 from numba import from_dtype, types
 
 
-def signature(dtype):
+def signature(dtype: np.dtype) -> tuple:
     """Return the types of the arguments in one precision."""
     number, integer = from_dtype(np.dtype(dtype)), types.int64
 
@@ -16,7 +16,7 @@ def signature(dtype):
         array(number, readonly=True),
         pair,
         array(integer),
-        array(number),
+        array(number, readonly=True),
         array(integer, 2),
         array(integer),
         array(number),

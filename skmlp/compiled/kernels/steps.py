@@ -1,4 +1,4 @@
-"""Steps of stochastic gradient descent: what `skmlp.training.stack.Stack.epoch` does, for one network after the other."""
+"""Steps of gradient descent: what `skmlp.training.stack.Stack.epoch` does, one network after the other."""
 
 from numba import njit
 
@@ -97,7 +97,10 @@ def backward(theta, x, h, slopes, deltas, gradient, net):
         transposed_product(before, delta, matrix(gradient[weights_at[i] :], m, q))
         sum_of_rows(delta, gradient[biases_at[i] : biases_at[i] + q])
         if i > 0:
-            weights, delta_before = matrix(theta[weights_at[i] :], m, q), matrix(deltas[n * h_at[i - 1] :], n, m)
+            weights, delta_before = (
+                matrix(theta[weights_at[i] :], m, q),
+                matrix(deltas[n * h_at[i - 1] :], n, m),
+            )
             product_with_transposed(delta, weights, delta_before)
             multiply(deltas[n * h_at[i - 1] : n * h_at[i]], slopes[n * h_at[i - 1] : n * h_at[i]])
 
@@ -111,26 +114,28 @@ def sum_in_double(values):
 
 
 def train(networks, steps, samples, batches, net, dropout, loss, optimizer, theta, moments, room, out):
-    """Take some steps of some networks: overwrite ``theta`` and ``moments``, and write E of each step into ``out``.
+    """Take some steps of some networks: overwrite ``theta`` and ``moments``, and write E into ``out``.
 
     Parameters
     ----------
     networks, steps : pairs of int
         The first, and the one behind the last.
     samples : tuple
-        X, flat, and its strides along rows and columns; rows of X (n,) or empty; targets, flat, or empty; codes
-        (n, n_targets), and the group sizes that expand them, or empty; weights (n,) or empty.
+        X, flat, and its strides along rows and columns; rows of X (n,) or empty; targets, flat, or empty;
+        codes (n, n_targets), and the group sizes that expand them, or empty; weights (n,) or empty.
     batches : tuple
         Order (K, n); number of rows (K,); batch size.
     net : tuple
         Widths; where weights, biases and outputs of each layer begin; activations and their parameters.
     dropout : tuple
-        Random numbers (K, n_coins) of uint16; thresholds (K, n_hidden), -1 where no unit is left out; scales.
+        Random numbers (K, n_coins) of uint16; thresholds (K, n_hidden), -1 where no unit is left out;
+        scales.
     loss : tuple
-        Code; parameter of each network (K,); group sizes of a softmax; what the reported loss is divided by.
+        Code; parameter of each network (K,); group sizes of a softmax; what the reported loss is divided
+        by.
     optimizer : tuple
-        Code; constants and decay (K, n, n_constants + 1), and which of these n belong to the first step; alpha (K,);
-        max_norm (K,); number of penalized parameters.
+        Code; constants and decay (K, n, n_constants + 1), and which of these n belongs to the first step;
+        alpha (K,); max_norm (K,); number of penalized parameters.
     theta, moments : arrays of shape (K, P), (n_moments, K, P)
     room : tuple of flat arrays
         Scratch for a batch: row numbers, x, y, h, slopes, deltas, values, weights; and the gradient.
@@ -185,4 +190,6 @@ def train(networks, steps, samples, batches, net, dropout, loss, optimizer, thet
                 c[:-1],
                 c[-1],
             )
-            out[step - steps[0], k] = sum_in_double(values) / total / divisor + 0.5 * alpha[k] * squares / total
+            out[step - steps[0], k] = (
+                sum_in_double(values) / total / divisor + 0.5 * alpha[k] * squares / total
+            )
