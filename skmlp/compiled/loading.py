@@ -53,19 +53,21 @@ class _NotOnDiskError(Exception):
 
 def _compiled(dtype: np.dtype[Any], may_compile: bool) -> Callable[..., None]:
     """Return the kernels, from the cache on disk where they are there, intact and up to date."""
-    try:
-        return _kernel(dtype, may_compile, cache=True)
-    except _NotOnDiskError:
-        raise
-    except Exception:
-        # No folder to write to, or a cache that is broken.
-        logger.info("numba's cache cannot be used.", exc_info=True)
-        if not may_compile:
-            raise _NotOnDiskError from None
-        return _kernel(dtype, may_compile, cache=False)
+    for cache in ("kept", "emptied"):
+        try:
+            return _kernel(dtype, may_compile, cache)
+        except _NotOnDiskError:
+            raise
+        except Exception:
+            # It is broken, or there is no folder to write to.
+            logger.info("numba's cache cannot be used as it is.", exc_info=True)
+    if not may_compile:
+        raise _NotOnDiskError
+    return _kernel(dtype, may_compile, cache=None)
 
 
-def _kernel(dtype: np.dtype[Any], may_compile: bool, cache: bool) -> Callable[..., None]:
+def _kernel(dtype: np.dtype[Any], may_compile: bool, cache: str | None) -> Callable[..., None]:
+    """Return the kernels, with the cache on disk as it is, emptied, or without one."""
     from numba import njit
     from numba.core.event import Listener, install_listener
 
@@ -88,10 +90,12 @@ def _kernel(dtype: np.dtype[Any], may_compile: bool, cache: bool) -> Callable[..
         def on_end(self, event: Any) -> None:
             """Nothing to say: the parts of the loop end too."""
 
-    kernel: Any = njit(**FAST, cache=cache)(train)
-    if cache:
+    kernel: Any = njit(**FAST, cache=cache is not None)(train)
+    if cache is not None:
         # numba would notice changes in the file of `train` alone.
         kernel._cache._cache_file._source_stamp = _fingerprint()
+    if cache == "emptied":
+        kernel._cache.flush()
     compilation = Compilation()
     with install_listener("numba:compile", compilation):
         kernel.compile(signature(dtype))

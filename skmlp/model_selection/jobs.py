@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from skmlp.compiled.config import config_context
 from skmlp.estimators.attributes import publish
 from skmlp.estimators.callbacks import has_callbacks, monitor_of, with_callbacks
 from skmlp.estimators.floating_point import never_raised
@@ -144,7 +145,9 @@ class PreparedFit:
             self.result.error = error
 
 
-def run(requests: Sequence[FitRequest], keep_results: bool = False) -> list[FitResult]:
+def run(
+    requests: Sequence[FitRequest], keep_results: bool = False, config: dict[str, Any] | None = None
+) -> list[FitResult]:
     """Train the networks of ``requests``, in as few stacks as possible, and fit all other estimators.
 
     Parameters
@@ -152,12 +155,14 @@ def run(requests: Sequence[FitRequest], keep_results: bool = False) -> list[FitR
     requests : sequence of FitRequest
     keep_results : bool, default=False
         Whether to return what is needed to continue training.
+    config : dict, default=None
+        The settings of the thread that asks for the fits; None: those of this one.
 
     Returns
     -------
     list of FitResult
     """
-    with ExitStack() as contexts, never_raised():
+    with ExitStack() as contexts, never_raised(), config_context(**config or {}):
         results = {request.index: FitResult(request.index) for request in requests}
         stacks: dict[Hashable, list[PreparedFit]] = {}
         by_part: dict[int, list[FitRequest]] = {}

@@ -24,6 +24,7 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
+from skmlp.compiled.config import get_config
 from skmlp.estimators.problems import choices_of
 from skmlp.fitting.choices import Choices
 from skmlp.model_selection.jobs import FitRequest, FitResult, run
@@ -281,7 +282,8 @@ class Prefit:
         # Where several networks fit the cache, their products are too small for threads of BLAS.
         limit = 1 if all(len(job) > 1 for job in jobs) else None
         with threadpool_limits(limit, "blas"):
-            for done in self.parallel(delayed(run)(job, self._continued.is_asked_for) for job in jobs):
+            options = self._continued.is_asked_for, get_config()
+            for done in self.parallel(delayed(run)(job, *options) for job in jobs):
                 yield from done
                 if any(result.interrupted for result in done):
                     return

@@ -11,6 +11,8 @@ import pytest
 
 pytest.importorskip("numba")
 
+import numba
+
 from skmlp.compiled import loading
 from skmlp.compiled.__main__ import main
 
@@ -69,46 +71,94 @@ def test_compiled_once_and_said_so(tmp_path, expected):
     assert float(loss) == pytest.approx(expected, rel=1e-12)
     assert log == ""
 
-    # A broken cache: the index, then the code.
-    for path, broken in [
-        (cached(tmp_path)[1], b"broken"),
-        (cached(tmp_path)[1], b""),
-        (cached(tmp_path)[0], b"x"),
-    ]:
-        intact = path.read_bytes()
-        path.write_bytes(broken)
-        (loss, _), log = run(FIT, **places)
-        assert float(loss) == pytest.approx(expected, rel=1e-12)
-        assert "Compiling the training loop" in log
-        path.write_bytes(intact)
+
+def double(x):
+    """A kernel that is compiled soon."""
+    return 2 * x
 
 
-@pytest.mark.slow
-def test_several_processes_may_compile_at_once(tmp_path, expected):
-    environment = os.environ | {"SKMLP_COMPILED": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
-    command = [sys.executable, "-c", FIT]
-    processes = [
-        subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        for _ in range(2)
-    ]
-    for process in processes:
-        output, _ = process.communicate()
-        assert process.returncode == 0
-        assert float(output.split()[0]) == pytest.approx(expected, rel=1e-12)
-    assert len(cached(tmp_path)) == 2
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    """The cache of a small kernel: `load` behaves as in a process that has not loaded any."""
+    monkeypatch.setattr("skmlp.compiled.kernels.steps.train", double)
+    monkeypatch.setattr(
+        "skmlp.compiled.kernels.signature.signature", lambda dtype: (numba.from_dtype(dtype),)
+    )
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    return tmp_path
 
 
-@pytest.mark.slow
-def test_nowhere_to_write(tmp_path, expected):
+def load_anew(monkeypatch, caplog, **options):
+    """Return whether the kernel works, and what is logged."""
+    monkeypatch.setattr(loading, "_kernels", {})
+    caplog.clear()
+    with caplog.at_level(logging.INFO, logger="skmlp"):
+        kernel = loading.load(np.dtype(float), **options)
+    return kernel is not None and kernel(3.0) == 6, [record.getMessage() for record in caplog.records]
+
+
+def test_from_disk_the_second_time(folder, monkeypatch, caplog):
+    assert load_anew(monkeypatch, caplog, may_compile=False) == (False, [])
+    works, messages = load_anew(monkeypatch, caplog)
+    assert works
+    assert [message.split()[0] for message in messages] == ["Compiling", "Compiled"]
+    assert load_anew(monkeypatch, caplog, may_compile=False) == (True, [])
+
+
+@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
+@pytest.mark.parametrize("content", [b"", b"broken"])
+def test_a_broken_cache_is_made_anew(folder, monkeypatch, caplog, suffix, content):
+    load_anew(monkeypatch, caplog)
+    (path,) = (path for path in cached(folder) if path.suffix == suffix)
+    path.write_bytes(content)
+    works, messages = load_anew(monkeypatch, caplog)
+    assert works
+    assert messages[0] == "numba's cache cannot be used as it is."
+    assert load_anew(monkeypatch, caplog) == (True, [])
+
+
+def test_other_sources_are_compiled_anew(folder, monkeypatch, caplog):
+    load_anew(monkeypatch, caplog)
+    monkeypatch.setattr(loading, "_fingerprint", lambda: "of other sources")
+    assert load_anew(monkeypatch, caplog, may_compile=False) == (False, [])
+    works, messages = load_anew(monkeypatch, caplog)
+    assert works
+    assert messages
+
+
+def test_nowhere_to_write(folder, monkeypatch, caplog):
     """As where skmlp is installed for all users, and the home folder of this one cannot be written to."""
-    file = tmp_path / "file"
-    file.write_text("")
-    (loss, _), log = run(FIT, SKMLP_COMPILED="1", NUMBA_CACHE_DIR=str(file / "folder"))
-    assert float(loss) == pytest.approx(expected, rel=1e-12)
-    assert "numba's cache cannot be used" in log
-    assert "Compiled in" in log
+
+    def fails(self):
+        raise OSError("read-only file system")
+
+    monkeypatch.setattr("numba.core.caching._CacheLocator.ensure_cache_path", fails)
+    works, messages = load_anew(monkeypatch, caplog)
+    assert works
+    assert messages[-1].startswith("Compiled in")
+    assert cached(folder) == []
+    assert load_anew(monkeypatch, caplog, may_compile=False)[0] is False
+
+
+def test_several_processes_may_compile_at_once(folder):
+    program = f"""
+import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+import numba, numpy as np
+import skmlp.compiled.kernels.signature as signature, skmlp.compiled.kernels.steps as steps
+from tests.compiled.test_loading import double
+steps.train = double
+signature.signature = lambda dtype: (numba.from_dtype(dtype),)
+from skmlp.compiled import loading
+print(loading.load(np.dtype(float))(3.0))
+"""
+    options = {
+        "env": os.environ | {"NUMBA_CACHE_DIR": str(folder)},
+        "stdout": subprocess.PIPE,
+        "text": True,
+    }
+    processes = [subprocess.Popen([sys.executable, "-c", program], **options) for _ in range(3)]
+    assert [process.communicate()[0] for process in processes] == ["6.0\n"] * 3
+    assert len(cached(folder)) == 2
 
 
 def test_what_fails_is_said_and_runs_in_numpy(monkeypatch, caplog):

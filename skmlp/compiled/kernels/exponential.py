@@ -1,8 +1,8 @@
 """The exponential and what follows from it, in operations that LLVM vectorizes.
 
 numba's own functions call the C library for one number after the other. Here, x = k log 2 + r with an
-integer k and ``|r| <= log(2) / 2``; exp(r) is its Taylor polynomial, and 2^k is written into the exponent of
-a number [Cody & Waite 1980, chapter 6]. log 2 is split in two numbers, so that k times the first is exact.
+integer k and ``|r| <= log(2) / 2``; exp(r) is its Taylor polynomial, and 2^k is written into the exponent
+of a number [Cody & Waite 1980, chapter 6]. log 2 is split in two, so that k times the first part is exact.
 """
 
 import math
