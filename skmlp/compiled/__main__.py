@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from skmlp.compiled.door import PRECISIONS
 from skmlp.compiled.loading import can_load, load
-
-PRECISIONS = ("float64", "float32")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,6 +13,7 @@ from skmlp.network.activations import ELU, Activation, LeakyReLU
 from skmlp.network.arrays import Array
 from skmlp.network.layers import Dense, Dropout, Layer, Nonlinearity
 from skmlp.network.losses import BinaryFocal, BinaryLogLoss, Focal, Huber, LogLoss, Loss, Quantile
+from skmlp.network.network import Network
 from skmlp.training.optimizers import SGD, Optimizer
 from skmlp.training.stack import Setup
 from skmlp.training.state import State
@@ -84,7 +85,7 @@ class CompiledSteps:
         max_norm = np.full(n_networks, np.inf) if setup.max_grad_norm is None else setup.max_grad_norm
         self._code = code_of(setup.optimizer)
         self._numbers = objective.alpha, np.array(max_norm), network.layout.n_penalized
-        seconds = seconds_per_step(setup) * n_networks
+        seconds = seconds_per_step(network, batches.batch_size, n_networks) * n_networks
         pays = n_networks > 1 and seconds * len(batches.counts) > SECONDS_OF_THREADS
         n_threads = min(n_networks, n_allowed()) if pays else 1
         bounds = np.linspace(0, n_networks, n_threads + 1).astype(int).tolist()
@@ -211,10 +212,8 @@ def integers(values: Array | Sequence[int]) -> Array:
     return np.array(values, dtype=np.int64, order="C")
 
 
-def seconds_per_step(setup: Setup) -> float:
+def seconds_per_step(network: Network, batch_size: int, n_networks: int) -> float:
     """Return about what a step of one network takes numpy; a stack shares what the interpreter takes."""
-    network, batches = setup.objective.network, setup.batches
-    n_products = sum(m * q for m, q in pairwise(network.widths))
-    flops = 6 * batches.batch_size * n_products
-    elementwise = 2 * network.layout.n_parameters + batches.batch_size * sum(network.widths)
-    return 30e-6 / len(batches.n_rows) + flops / 5e10 + elementwise * 2e-9
+    flops = 6 * batch_size * sum(m * q for m, q in pairwise(network.widths))
+    elementwise = 2 * network.layout.n_parameters + batch_size * sum(network.widths)
+    return 30e-6 / n_networks + flops / 5e10 + elementwise * 2e-9

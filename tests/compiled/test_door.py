@@ -1,6 +1,6 @@
 """Which fits are compiled: by what was chosen, and by what they cost."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 
 import numpy as np
@@ -149,15 +149,13 @@ def test_what_cannot_be_loaded_runs_in_numpy(loads, monkeypatch):
         assert door.compiled_steps(setup_of(), 1) is None
 
 
-def test_the_estimate_grows_with_the_work():
-    def seconds(**options):
-        return door.seconds_per_step(setup_of(**options))
-
-    assert seconds(batch_size=50) > seconds(batch_size=5)
-    assert seconds(n_outputs=50) > seconds()
-    setup = setup_of()
-    more = replace(setup, batches=replace(setup.batches, n_rows=np.full(20, 53)))
-    assert door.seconds_per_step(more) < seconds()
+def test_the_estimate_grows_with_the_work_and_a_stack_shares_the_overhead():
+    network = setup_of().objective.network
+    wider = setup_of(n_outputs=50).objective.network
+    seconds = door.seconds_per_step(network, 17, 2)
+    assert door.seconds_per_step(network, 170, 2) > seconds
+    assert door.seconds_per_step(wider, 17, 2) > seconds
+    assert door.seconds_per_step(network, 17, 20) < seconds
 
 
 @needs_numba
