@@ -1,7 +1,6 @@
 """Threads over networks: as many as are allowed, with the same results."""
 
 import signal
-import threading
 import time
 
 import numpy as np
@@ -12,10 +11,9 @@ pytest.importorskip("numba")
 
 from skmlp.compiled import steps, threads
 from skmlp.compiled.threads import Threads, n_allowed
-from skmlp.training.result import Monitor
 from skmlp.training.stopping import StopReason
 from tests.compiled.problems import run
-from tests.training.problems import Member
+from tests.training.problems import Training
 from tests.training.test_stochastic import REGULARIZED
 
 
@@ -72,29 +70,31 @@ def test_an_interruption_waits_for_the_others():
     assert sorted(done) == [1, 2]
 
 
-class Presser(Monitor):
-    """Presses Ctrl-C soon after the beginning of the second epoch."""
-
-    def __init__(self):
-        self.begun = []
-
-    def begin(self, index):
-        self.begun.append(time.perf_counter())
-        if index == 1:
-            main = threading.main_thread().ident
-            threading.Timer(0.02, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
-
-
-@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="there are no such signals here")
 def test_an_epoch_can_be_interrupted_before_its_end(monkeypatch):
-    n = 6_000
-    monkeypatch.setattr("tests.training.problems.HIDDEN", (300, 300))
-    monkeypatch.setattr("tests.training.problems.N", n)
-    monkeypatch.setattr("tests.training.problems.X", np.random.default_rng(0).normal(size=(n, 5)))
-    members, monitor = [Member(seed, rows=tuple(range(n))) for seed in range(2)], Presser()
-    found = run(*members, compiled=True, batch_size=10, monitor=monitor, max_iter=3)
-    first, second = monitor.begun
-    assert time.perf_counter() - second < 0.7 * (second - first)
-    assert found.reasons == [StopReason.INTERRUPTED] * 2
-    assert [len(curve) for curve in found.curves.losses] == [1, 1]
+    """In the fifth call: an epoch has four steps, and each is a call of its own."""
+    calls = []
+    take = steps.CompiledSteps.__call__
+
+    def pressing(self, steps, *arguments):
+        calls.append(steps)
+        take(self, steps, *arguments)
+        if len(calls) == 5:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(steps, "SECONDS_AT_ONCE", 1e-9)
+    monkeypatch.setattr(steps.CompiledSteps, "__call__", pressing)
+    found = run(*REGULARIZED, compiled=True)
+    assert calls == [range(i, i + 1) for i in (0, 1, 2, 3, 0)]
+    assert found.reasons == [StopReason.INTERRUPTED] * 3
+    assert [len(curve) for curve in found.curves.losses] == [1, 1, 1]
+    monkeypatch.undo()
+    after_one = run(*REGULARIZED, compiled=True, max_iter=1)
+    assert (found.theta != after_one.theta).any(axis=1).all()
     assert np.isfinite(found.theta).all()
+
+
+def test_the_interpreter_has_its_turn_often():
+    setup = Training(REGULARIZED).setup
+    steps_of = steps.CompiledSteps(None, setup, Training(REGULARIZED).state)
+    seconds = steps.seconds_per_step(setup.objective.network, setup.batches.batch_size, 3)
+    assert 0.02 < steps_of.n_at_once * seconds * 3 <= steps.SECONDS_AT_ONCE
