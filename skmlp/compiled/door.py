@@ -54,7 +54,8 @@ def is_covered(setup: Setup) -> bool:
     """Return whether the compiled engine knows all that is to be done."""
     objective, X = setup.objective, setup.batches.X
     is_known = are_known(objective.network, objective.loss, setup.optimizer)
-    return is_known and isinstance(X, np.ndarray) and X.dtype == objective.alpha.dtype
+    is_array = isinstance(X, np.ndarray) and X.flags.aligned
+    return is_known and is_array and X.dtype == objective.alpha.dtype
 
 
 def are_known(network: Network, loss: Loss, optimizer: Any) -> bool:

@@ -181,7 +181,8 @@ def code_of(optimizer: Optimizer) -> int:
 def samples_of(setup: Setup) -> tuple[object, ...]:
     """Return the samples as the kernels read them; X is not copied where it lies in one piece."""
     batches, dtype, nothing = setup.batches, setup.objective.alpha.dtype, np.empty(0, dtype=np.int64)
-    X = batches.X if batches.X.flags.forc else np.ascontiguousarray(batches.X)
+    X = np.asarray(batches.X)  # no memmap
+    X = X if X.flags.forc else np.ascontiguousarray(X)
     strides = tuple(stride // X.itemsize for stride in X.strides)
     flat = (X if X.flags.c_contiguous else X.T).reshape(-1).view()
     is_coded, weights = bool(batches.group_sizes), batches.sample_weight

@@ -38,6 +38,13 @@ def grouped(loss):
     return loss(group_sizes=(2,)) if loss in (LogLoss, Focal) else loss()
 
 
+def unaligned(X):
+    buffer = np.empty(X.nbytes + 1, np.uint8)
+    copy = buffer[1:].view(X.dtype).reshape(X.shape)
+    copy[...] = X
+    return copy
+
+
 COMPILED = {
     **{f"activation {name}": {"activation": name} for name in ACTIVATIONS},
     **{f"loss {name}": {"loss": grouped(loss)} for name, loss in LOSSES.items()},
@@ -52,6 +59,7 @@ IN_NUMPY = {
     **{f"{name} normalization": {"normalization": layer} for name, layer in NORMALIZATIONS.items()},
     "sparse": {"make": sparse.csr_matrix},
     "mixture": {"loss": MixtureDensity(1), "n_outputs": 2},
+    "not aligned": {"make": unaligned},
     "own loss": {"loss": OwnLoss()},
     "own optimizer": {"optimizer": OwnAdam()},
     "own activation": {"activation": OwnTanh()},

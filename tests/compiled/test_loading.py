@@ -51,6 +51,19 @@ def test_numba_is_imported_only_by_a_fit_that_uses_it(word, imported, expected):
     assert found == imported
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_process_that_is_forked_goes_on_with_what_is_loaded(expected):
+    program = f"""{FIT}
+import os
+if os.fork() == 0:
+    print(float(skmlp.MLPClassifier((4,), max_iter=2, random_state=0).fit(X, y).loss_), flush=True)
+    os._exit(0)
+assert os.wait()[1] == 0
+"""
+    (loss, _, again), _ = run(program, SKMLP_COMPILED="1")
+    assert float(again) == float(loss) == pytest.approx(expected, rel=1e-12)
+
+
 def test_importing_skmlp_does_not_import_numba():
     assert run("import sys, skmlp; print('numba' in sys.modules)", SKMLP_COMPILED="1")[0] == ["False"]
 

@@ -1,6 +1,7 @@
 """The compiled engine computes what numpy does, to rounding; a stack equals its members to the last bit."""
 
 from dataclasses import replace
+from tempfile import NamedTemporaryFile
 
 import numpy as np
 import pytest
@@ -54,6 +55,16 @@ MORE_ACTIVATIONS = {
     "leaky_relu, steep": LeakyReLU(-1.3),
     "elu with all numbers": ELU(0.7, 1.4),
 }
+
+
+def on_disk(X):
+    """Return a memmap, as joblib gives its workers."""
+    with NamedTemporaryFile() as file:
+        mapped = np.memmap(file, X.dtype, "w+", shape=X.shape)
+        mapped[...] = X
+    return mapped
+
+
 OPTIONS = {
     "three epochs": {},
     "weighted": {"sample_weight": SAMPLE_WEIGHT},
@@ -69,6 +80,7 @@ OPTIONS = {
     "one output": {"n_outputs": 1},
     "by columns": {"make": np.asfortranarray},
     "cut out": {"make": lambda X: np.repeat(X, 2, axis=1)[:, ::2]},
+    "on disk": {"make": on_disk},
     "read only": {"make": lambda X: np.broadcast_to(X, X.shape)},
     "no hidden layer": {"hidden": ()},
     "two hidden layers": {"hidden": (7, 3), "dropout": (0.2, 0.0)},
