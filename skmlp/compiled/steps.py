@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -47,41 +48,20 @@ class CompiledSteps:
     def __init__(self, kernel: Callable[..., None], setup: Setup, state: State) -> None:
         self._kernel, self._state = kernel, state
         objective, batches, dtype = setup.objective, setup.batches, state.theta.dtype
-        n_networks = len(state.theta)
-        network = objective.network
+        network, n_networks = objective.network, len(state.theta)
         hidden = hidden_layers(network.layers) or []
-        dense = [i for i, layer in enumerate(network.layers) if isinstance(layer, Dense)]
-        self._widths = integers([network.n_inputs, *(network.widths[i + 1] for i in dense)])
-        starts = np.reshape([network.layout.starts(i) for i in dense], (-1, 2)).T
-        self._net = (
-            self._widths,
-            *(integers(of_layers) for of_layers in starts),
-            integers([0, *np.cumsum(self._widths[1:])]),
-            integers([ACTIVATION_CODES[type(activation)] for activation, _ in hidden]),
-            np.array([parameters(activation) for activation, _ in hidden], dtype).reshape(-1, 2),
-        )
-        shape = n_networks, len(hidden)
-        self._thresholds, self._scales = np.full(shape, -1), np.ones(shape, dtype)
-        for i, (_, dropout) in enumerate(hidden):
-            if dropout is not None:
-                self._thresholds[:, i] = np.ravel(dropout.thresholds)
-                self._scales[:, i] = np.ravel(dropout.scale)
-        # Random numbers come in words of four.
-        self._coins_per_row = [
-            int(q) for q, (_, dropout) in zip(self._widths[1:], hidden, strict=False) if dropout is not None
-        ]
-        self._no_coins = np.empty((n_networks, 0), np.uint16)
+        self._net = arrays_of(network, hidden, dtype)
         self._samples = samples_of(setup)
-        self._batches = integers(batches.n_rows), batches.batch_size
-        self._counts = batches.counts.max(axis=1)
-        n_scores = int(self._widths[-1])
-        parameter = np.broadcast_to(np.ravel(parameter_of(objective.loss)), n_networks)
-        self._loss = (
-            LOSS_CODES[type(objective.loss)],
-            parameter.astype(dtype),
-            integers(getattr(objective.loss, "group_sizes", ())),
-            objective.loss.reported_divisor(n_scores),
+        self._batches, self._counts = (
+            (integers(batches.n_rows), batches.batch_size),
+            batches.counts.max(axis=1),
         )
+        self._dropout = dropout_of(hidden, n_networks, dtype)
+        self._coins_per_row = integers(
+            [q for q, (_, dropout) in zip(self._net[0][1:], hidden, strict=False) if dropout is not None]
+        )
+        self._no_coins = np.empty((n_networks, 0), np.uint16)
+        self._loss = loss_of(objective.loss, network.widths[-1], n_networks, dtype)
         max_norm = np.full(n_networks, np.inf) if setup.max_grad_norm is None else setup.max_grad_norm
         self._code = code_of(setup.optimizer)
         self._numbers = objective.alpha, np.array(max_norm), network.layout.n_penalized
@@ -89,11 +69,10 @@ class CompiledSteps:
         pays = n_networks > 1 and seconds * len(batches.counts) > SECONDS_OF_THREADS
         n_threads = min(n_networks, n_allowed()) if pays else 1
         bounds = np.linspace(0, n_networks, n_threads + 1).astype(int).tolist()
-        self._parts = [(networks, room(setup, self._widths, state.theta)) for networks in pairwise(bounds)]
+        self._parts = [(networks, room(setup, self._net[0], state.theta)) for networks in pairwise(bounds)]
         self._threads = Threads(n_threads)
-        n = SECONDS_AT_ONCE * n_threads / seconds
-        if self._coins_per_row:
-            n = min(n, COINS_AT_ONCE / (n_networks * batches.batch_size * sum(self._coins_per_row)))
+        n_coins = n_networks * batches.batch_size * self._coins_per_row.sum()
+        n = min(SECONDS_AT_ONCE * n_threads / seconds, COINS_AT_ONCE / max(1, n_coins))
         self.n_at_once = max(1, int(n))
 
     def __call__(self, steps: range, constants: Array, first: int, values: Array) -> None:
@@ -108,7 +87,7 @@ class CompiledSteps:
                 self._samples,
                 (order, *self._batches),
                 self._net,
-                (coins, self._thresholds, self._scales),
+                (coins, *self._dropout),
                 self._loss,
                 (self._code, constants, first, *self._numbers),
                 self._state.theta,
@@ -121,10 +100,10 @@ class CompiledSteps:
 
     def _coins(self, steps: range) -> Array:
         """Draw the random numbers for dropout in these steps, as `skmlp.network.layers.Dropout` would."""
-        if not self._coins_per_row:
+        if not self._coins_per_row.size:
             return self._no_coins
         counts = self._counts[steps.start : steps.stop, np.newaxis]
-        n_words = int((-(-counts * integers(self._coins_per_row) // 4)).sum())
+        n_words = int((-(-counts * self._coins_per_row // 4)).sum())  # each of four coins
         coins = np.empty((len(self._state.theta), 4 * n_words), np.uint16)
         for of_network, stream in zip(coins, self._state.streams, strict=False):
             of_network[:] = stream.bit_generator.random_raw(n_words).view(np.uint16)
@@ -152,6 +131,42 @@ def hidden_layers(layers: Sequence[Layer]) -> list[tuple[Activation, Dropout | N
             hidden[-1] = hidden[-1][0], layer
             expected = [Dense]
     return hidden if expected == [Nonlinearity] else None
+
+
+def arrays_of(
+    network: Network, hidden: Sequence[tuple[Activation, Dropout | None]], dtype: np.dtype[Any]
+) -> tuple[Array, ...]:
+    """Return widths, where weights, biases and outputs begin, and the activations with their numbers."""
+    dense = [i for i, layer in enumerate(network.layers) if isinstance(layer, Dense)]
+    widths = integers([network.n_inputs, *(network.widths[i + 1] for i in dense)])
+    weights_at, biases_at = np.reshape([network.layout.starts(i) for i in dense], (-1, 2)).T
+    return (
+        widths,
+        integers(weights_at),
+        integers(biases_at),
+        integers([0, *np.cumsum(widths[1:])]),
+        integers([ACTIVATION_CODES[type(activation)] for activation, _ in hidden]),
+        np.array([parameters(activation) for activation, _ in hidden], dtype).reshape(-1, 2),
+    )
+
+
+def dropout_of(
+    hidden: Sequence[tuple[Activation, Dropout | None]], n_networks: int, dtype: np.dtype[Any]
+) -> tuple[Array, Array]:
+    """Return thresholds (-1 where no unit is left out) and scales of each network and hidden layer."""
+    thresholds = np.full((n_networks, len(hidden)), -1, dtype=np.int64)
+    scales = np.ones((n_networks, len(hidden)), dtype)
+    for i, (_, dropout) in enumerate(hidden):
+        if dropout is not None:
+            thresholds[:, i], scales[:, i] = np.ravel(dropout.thresholds), np.ravel(dropout.scale)
+    return thresholds, scales
+
+
+def loss_of(loss: Loss, n_scores: int, n_networks: int, dtype: np.dtype[Any]) -> tuple[object, ...]:
+    """Return the code of a loss, its number in each network, its groups, and the divisor of its report."""
+    parameter = np.broadcast_to(np.ravel(parameter_of(loss)), n_networks).astype(dtype)
+    group_sizes = integers(getattr(loss, "group_sizes", ()))
+    return LOSS_CODES[type(loss)], parameter, group_sizes, loss.reported_divisor(n_scores)
 
 
 def parameters(activation: Activation) -> tuple[float, float]:
