@@ -1,5 +1,6 @@
 """Multilayer perceptrons for scikit-learn users, trained by backpropagation in numpy."""
 
+from skmlp.compiled.config import config_context, get_config, set_config
 from skmlp.estimators.classifier import MLPClassifier
 from skmlp.estimators.mixture_density import MixtureDensityRegressor
 from skmlp.estimators.regressor import MLPRegressor
@@ -8,4 +9,13 @@ from skmlp.versions import show_versions
 
 __version__ = "0.1.0"
 
-__all__ = ["Checkpoint", "MLPClassifier", "MLPRegressor", "MixtureDensityRegressor", "show_versions"]
+__all__ = [
+    "Checkpoint",
+    "MLPClassifier",
+    "MLPRegressor",
+    "MixtureDensityRegressor",
+    "config_context",
+    "get_config",
+    "set_config",
+    "show_versions",
+]

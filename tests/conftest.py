@@ -11,6 +11,9 @@ from zlib import crc32
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
+# Which engine a test runs in must not depend on those before it: numpy, unless SKMLP_COMPILED=1 says else.
+os.environ.setdefault("SKMLP_COMPILED", "0")
+
 
 def rounds_by_address():
     """Return whether products have other bits where their arrays lie elsewhere in memory.

@@ -17,11 +17,12 @@ MODULES = {
 ARROWS = {
     "network": set(),
     "training": {"network"},
-    "fitting": {"training", "network"},
-    "estimators": {"fitting", "training", "network"},
-    "model_selection": {"estimators", "fitting", "training", "network"},
-    "inspection": {"estimators", "fitting", "training", "network"},
-    "onnx": {"model_selection", "estimators", "fitting", "training", "network"},
+    "compiled": {"training", "network"},
+    "fitting": {"compiled", "training", "network"},
+    "estimators": {"fitting", "compiled", "training", "network"},
+    "model_selection": {"estimators", "fitting", "compiled", "training", "network"},
+    "inspection": {"estimators", "fitting", "compiled", "training", "network"},
+    "onnx": {"model_selection", "estimators", "fitting", "compiled", "training", "network"},
     "metrics": {"network"},
     "distributions": {"network"},
     "activations": {"network"},
@@ -33,8 +34,9 @@ ARROWS = {
     "versions": set(),
 }
 """From each folder, and each module beside the folders, to those that it may import beside itself."""
-ENGINE = {"network", "training"}
+ENGINE = {"network", "training", "compiled"}
 ENGINE_MAY_IMPORT = {"skmlp", "numpy", "scipy", *sys.stdlib_module_names}
+COMPILED_MAY_IMPORT = {*ENGINE_MAY_IMPORT, "numba", "threadpoolctl"}
 
 
 def imported(source, module):
@@ -62,7 +64,8 @@ def forbidden(module, names):
             if folder in ENGINE:
                 allowed = bool(rest) and rest[0] in {folder, *ARROWS[folder]}
         else:
-            allowed = folder not in ENGINE or package in ENGINE_MAY_IMPORT
+            may_import = COMPILED_MAY_IMPORT if folder == "compiled" else ENGINE_MAY_IMPORT
+            allowed = folder not in ENGINE or package in may_import
         if not allowed:
             wrong.add(name)
     return wrong
@@ -93,6 +96,10 @@ def test_imports_point_one_way(module):
         ("skmlp.training.batches", "import pandas as pd"),
         ("skmlp.training.batches", "import skmlp.estimators.classifier"),
         ("skmlp.training.batches", "from skmlp.fitting import data"),
+        ("skmlp.training.batches", "import numba"),
+        ("skmlp.training.stack", "from skmlp.compiled.door import compiled_steps"),
+        ("skmlp.compiled.door", "import sklearn"),
+        ("skmlp.compiled.door", "from skmlp.fitting import data"),
         ("skmlp.fitting.data", "from skmlp.estimators.classifier import MLPClassifier"),
         ("skmlp.estimators.classifier", "from skmlp import inspection"),
         ("skmlp.estimators.classifier", "import skmlp.model_selection"),
@@ -115,6 +122,8 @@ def test_a_wrong_arrow_is_found(module, source):
         ("skmlp.network.losses", "from __future__ import annotations\nimport numpy as np, scipy.special"),
         ("skmlp.network.losses", "from . import arrays\nfrom .arrays import Array"),
         ("skmlp.training.batches", "from skmlp.network.arrays import Array\nfrom .result import State"),
+        ("skmlp.compiled.loading", "from numba import njit\nfrom skmlp.training import stack"),
+        ("skmlp.fitting.solvers", "from skmlp.compiled.door import compiled_steps"),
         ("skmlp.estimators.classifier", "import sklearn\nfrom skmlp.training import batches"),
         ("skmlp.fitting.data", "from sklearn.utils import check_array\nfrom skmlp.training import batches"),
         ("skmlp.inspection.display", "import matplotlib\nfrom skmlp.estimators import classifier"),
@@ -137,3 +146,19 @@ def test_skmlp_imports_no_package_that_scikit_learn_does_not():
     """scikit-learn itself imports pandas if it is there."""
     more = modules_after("import skmlp") - modules_after("import sklearn.neural_network")
     assert more - set(sys.stdlib_module_names) == {"skmlp"}
+
+
+def test_only_kernels_need_numba():
+    """All else can be imported without it."""
+    for module, path in MODULES.items():
+        top_level = ast.Module(ast.parse(path.read_text(encoding="utf-8")).body, [])
+        names = {
+            alias.name
+            for node in top_level.body
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in ([ast.alias(node.module)] if isinstance(node, ast.ImportFrom) else node.names)
+        }
+        needs = any(
+            name.split(".")[0] == "numba" or name.startswith("skmlp.compiled.kernels") for name in names
+        )
+        assert not needs or module.startswith("skmlp.compiled.kernels.")

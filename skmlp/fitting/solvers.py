@@ -9,6 +9,7 @@ from typing import cast
 
 import numpy as np
 
+from skmlp.compiled.door import compiled_steps
 from skmlp.fitting.checkpoints import FitFile
 from skmlp.fitting.combinations import check_batch_size
 from skmlp.fitting.plans import plan_of
@@ -115,7 +116,7 @@ def train_stack(
         max_grad_norm=max_grad_norm if np.isfinite(max_grad_norm).any() else None,
     )
     solver = StochasticSolver(
-        setup,
+        replace(setup, make_steps=compiled_steps(setup, plan.n_to_train)),
         schedule=choices.schedule,
         validate=validation_of(problems),
         monitor=monitor,

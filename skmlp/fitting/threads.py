@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from threading import Lock
 
-from threadpoolctl import ThreadpoolController
+from skmlp.compiled.threads import n_allowed, with_threads_of_blas
 
 WORK_PER_THREAD = 8_388_608
 """Multiplications of one product that are worth a thread: some 0.1 to 0.3 ms, ten times what it costs to
@@ -22,12 +21,6 @@ WORK_OF_ONE = 262_144
 
 _turn = Lock()
 """Numbers of threads are those of the process: one call at a time sets them, others leave them alone."""
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    """Return what controls BLAS; to find its libraries takes as long as a small fit."""
-    return ThreadpoolController().select(user_api="blas")
 
 
 @contextmanager
@@ -42,11 +35,10 @@ def threads_for(work: int) -> Iterator[None]:
         return
     try:
         n_threads = max(1, work // WORK_PER_THREAD)
-        most = max((library.num_threads for library in _blas().lib_controllers), default=1)
-        if n_threads >= most:
+        if n_threads >= n_allowed():
             yield
         else:
-            with _blas().limit(limits=n_threads):
+            with with_threads_of_blas(n_threads):
                 yield
     finally:
         _turn.release()

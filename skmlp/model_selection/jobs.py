@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from skmlp.compiled.config import config_context
 from skmlp.estimators.attributes import publish
 from skmlp.estimators.callbacks import has_callbacks, monitor_of, with_callbacks
 from skmlp.estimators.floating_point import never_raised
@@ -93,7 +94,9 @@ class PreparedFit:
             self.result.error = error
 
 
-def run(requests: Sequence[FitRequest], keep_results: bool = False) -> list[FitResult]:
+def run(
+    requests: Sequence[FitRequest], keep_results: bool = False, config: dict[str, Any] | None = None
+) -> list[FitResult]:
     """Train the networks of ``requests``, in as few stacks as possible, and fit all other estimators.
 
     Few training parts that had to be copied are there at a time: when they fill the memory that they may,
@@ -104,6 +107,8 @@ def run(requests: Sequence[FitRequest], keep_results: bool = False) -> list[FitR
     requests : sequence of FitRequest
     keep_results : bool, default=False
         Whether to return what is needed to continue training.
+    config : dict, default=None
+        The settings of the thread that asks for the fits; None: those of this one.
 
     Returns
     -------
@@ -111,7 +116,7 @@ def run(requests: Sequence[FitRequest], keep_results: bool = False) -> list[FitR
     """
     results = {request.index: FitResult(request.index) for request in requests}
     try:
-        with ExitStack() as contexts, never_raised():
+        with ExitStack() as contexts, never_raised(), config_context(**config or {}):
             waiting: list[PreparedFit] = []
             for group in by_part(requests):
                 for fits in prepared(group, results, contexts):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from math import ceil
+from typing import Any
 
 import numpy as np
 
+from skmlp.compiled.door import are_known, kernel_if_it_pays
+from skmlp.compiled.steps import seconds_per_step
 from skmlp.fitting.choices import Choices
 from skmlp.model_selection.requests import FitRequest
 from skmlp.model_selection.samples import TrainingPart, last_network, length, takes_rows
@@ -107,6 +110,24 @@ def are_stacks(jobs: Sequence[Sequence[FitRequest]]) -> bool:
     return all(len(job) > 1 for job in jobs) and all(most_per_stack(t)[0] > 1 for t in kinds.values())
 
 
+def are_compiled(tasks: Sequence[FitRequest]) -> bool:
+    """Return whether the compiled engine trains all tasks: then threads do, and share the samples."""
+    seconds, dtype = 0.0, np.dtype(float)
+    for task in tasks:
+        choices, is_network = task.choices, last_network(task.estimator) is task.estimator
+        if choices is None or not is_network or not isinstance(task.part.X, np.ndarray):
+            return False
+        network = network_of(choices, task.part)
+        if not are_known(network, choices.loss, choices.solver):
+            return False
+        n_rows = length(task.part.X) if task.part.rows is None else len(task.part.rows)
+        batch_size = choices.rows_per_batch(n_rows)
+        n_steps = choices.max_iter * ceil(n_rows / batch_size) * choices.n_members
+        seconds += n_steps * seconds_per_step(network, batch_size, n_networks=len(tasks))
+        dtype = dtype_of(choices, task.part)
+    return kernel_if_it_pays(dtype, seconds) is not None
+
+
 def stack_key(task: FitRequest) -> Hashable:
     """Return what the networks that one worker is given together have in common.
 
@@ -155,11 +176,16 @@ def bytes_in_step(choices: Choices, network: Network, n_rows: int, itemsize: int
     return int(choices.n_members * (of_network + of_batch) * itemsize)
 
 
+def dtype_of(choices: Choices, part: TrainingPart) -> np.dtype[Any]:
+    """Return the precision that is computed in."""
+    is_single = "float32" in (choices.dtype, str(getattr(part.X, "dtype", "")))
+    return np.dtype("float32" if is_single else "float64")
+
+
 def bytes_of(choices: Choices, part: TrainingPart) -> int:
     """Return what a fit to a part will about fill in each step."""
     n_rows = length(part.X) if part.rows is None else len(part.rows)
-    itemsize = 4 if "float32" in (choices.dtype, str(getattr(part.X, "dtype", ""))) else 8
-    return bytes_in_step(choices, network_of(choices, part), n_rows, itemsize)
+    return bytes_in_step(choices, network_of(choices, part), n_rows, dtype_of(choices, part).itemsize)
 
 
 def network_of(choices: Choices, part: TrainingPart) -> Network:

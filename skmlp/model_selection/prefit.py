@@ -24,10 +24,11 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
+from skmlp.compiled.config import get_config
 from skmlp.estimators.problems import choices_of
 from skmlp.fitting.choices import Choices
 from skmlp.model_selection.jobs import run
-from skmlp.model_selection.planning import are_stacks, jobs_of, rounds_of
+from skmlp.model_selection.planning import are_compiled, are_stacks, jobs_of, rounds_of
 from skmlp.model_selection.preprocessing import steps_key
 from skmlp.model_selection.requests import FitRequest, FitResult
 from skmlp.model_selection.samples import TrainingPart, digest, last_network, length
@@ -145,8 +146,9 @@ class Prefit:
         options = {"n_jobs": n_jobs, "verbose": max(0, verbose - 1), "pre_dispatch": pre_dispatch}
         try:
             self.parallel = Parallel(**options, return_as="generator")
+            self.threads = Parallel(**options, return_as="generator", prefer="threads")
         except ValueError:  # a backend that returns all at once
-            self.parallel = Parallel(**options)
+            self.parallel = self.threads = Parallel(**options)
         self.seconds: list[float] = []
         self.interrupted, self.n_rounds = False, 0
         self._continued = ContinuedFits(resource)
@@ -283,8 +285,12 @@ class Prefit:
             print(f"Training {len(requests)} fits in {len(jobs)} jobs")
         # Where several networks fit the cache, their products are too small for threads of BLAS.
         limit = 1 if are_stacks(jobs) else None
+        parallel = self.parallel
+        if self.n_workers > 1 and are_compiled(requests):
+            parallel, limit = self.threads, 1  # unless the user has chosen another backend
         with threadpool_limits(limit, "blas"):
-            for done in self.parallel(delayed(run)(job, self._continued.is_asked_for) for job in jobs):
+            options = self._continued.is_asked_for, get_config()
+            for done in parallel(delayed(run)(job, *options) for job in jobs):
                 yield from done
                 if any(result.interrupted for result in done):
                     return

@@ -217,6 +217,16 @@ class Dropout(Layer):
     def __post_init__(self) -> None:
         check_field(self, "rate", within(self.rate, 0, 1), "in [0, 1)")
 
+    @property
+    def thresholds(self) -> PerNetwork:
+        """The number of 16 random bits below which a unit is left out."""
+        return np.minimum(np.rint(np.multiply(self.rate, 2**16)), 2**16 - 1)
+
+    @property
+    def scale(self) -> PerNetwork:
+        """What the other units are multiplied by."""
+        return 1 / (1 - self.thresholds / 2**16)
+
     def memo_shape(self, shape: Shape) -> tuple[int, ...]:
         return shape
 
@@ -230,13 +240,12 @@ class Dropout(Layer):
     def forward(self, parameters: list[Array], trace: Trace) -> None:
         if trace.training is None:
             return
-        thresholds = np.minimum(np.rint(np.multiply(self.rate, 2**16)), 2**16 - 1)
+        thresholds, scale = self.thresholds, np.asarray(self.scale, dtype=trace.memo.dtype)
         of_network = np.full(len(trace.memo), np.ravel(thresholds), dtype=np.uint16)
         for mask, stream, threshold in zip(trace.memo, trace.training.streams, of_network, strict=True):
             # 16 bits are enough for a coin, and quicker to draw than a float.
             coins = stream.bit_generator.random_raw(-(-mask.size // 4)).view(np.uint16)
             np.greater_equal(coins[: mask.size].reshape(mask.shape), threshold, out=mask)
-        scale = np.asarray(1 / (1 - thresholds / 2**16), dtype=trace.memo.dtype)
         np.multiply(trace.memo, scale, out=trace.memo)
         np.multiply(cast(Array, trace.x), trace.memo, out=trace.output)
 

@@ -100,6 +100,10 @@ class Layout:
             self._places.append(places)
         self.n_parameters = next_start[False]
 
+    def starts(self, layer: int) -> list[int]:
+        """Return where the arrays that are stored of a layer begin in a row of the buffer."""
+        return [columns.start for columns, _, _ in self._places[layer]]
+
     def view(self, flat: Array) -> Parameters:
         """Return ``flat`` of shape (K, P) together with its views."""
         layers = [

@@ -6,12 +6,12 @@ import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count, repeat
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
 from skmlp.network.arrays import Array
-from skmlp.network.hyperparameters import kept, per_network
+from skmlp.network.hyperparameters import PerNetwork, kept, per_network
 from skmlp.network.monotonic import Bounds, project
 from skmlp.network.objective import Objective
 from skmlp.network.parameters import cache_blocks
@@ -27,8 +27,34 @@ take as long as many, which is long beside a step of a small network."""
 CONSTANTS_AT_A_TIME = 16_384
 """Maximum number of steps, times networks, whose constants are computed at once."""
 
+_Constants: TypeAlias = tuple[Array, Array | None, tuple[PerNetwork, ...]]
+"""Of n steps and one more: the rates (n + 1, K, 1), factors on the weights, the optimizer's constants."""
+
 _Step: TypeAlias = tuple[Array, Array | None, tuple[Array, ...]]
 """The rates (K,), the factor on the weights (None: no weight decay), and the optimizer's constants."""
+
+
+class Steps(Protocol):
+    """Steps of all networks of a stack that are taken at once, without the interpreter in between."""
+
+    n_at_once: int
+    """How many at most: few enough that an interruption is noticed soon."""
+
+    def __call__(self, steps: range, constants: Array, first: int, values: Array) -> None:
+        """Take the ``steps`` of an epoch, and write E of each into ``values`` (n_steps, K).
+
+        Parameters
+        ----------
+        steps : range
+            The batches of this epoch.
+        constants : array of shape (K, n, n_constants + 1)
+            The optimizer's constants in n steps, and behind them the factor on the weights, in the dtype of
+            the parameters.
+        first : int
+            Which of the n is the first of ``steps``.
+        values : array of shape (n_steps, K)
+            Overwritten.
+        """
 
 
 @dataclass(frozen=True)
@@ -52,6 +78,8 @@ class Setup:
         A longer gradient is shortened to this norm [Pascanu et al. 2013, algorithm 1; docs, eq. (50)].
     bounds : Bounds, default=None
         Each step is followed by a projection onto them.
+    make_steps : callable, default=None
+        From a setup and a state to what computes the `Steps` of an epoch. They do what `Stack.epoch` says.
     """
 
     objective: Objective
@@ -62,6 +90,7 @@ class Setup:
     weight_decay: Array | None = per_network(None)
     max_grad_norm: Array | None = per_network(None)
     bounds: Bounds | None = None
+    make_steps: MakeSteps | None = None
 
     def keep(self, networks: Array) -> Setup:
         """Return the setup of some of the networks, given as a boolean mask over K."""
@@ -72,6 +101,9 @@ class Setup:
             optimizer=kept(self.optimizer, networks),
             stopping=kept(self.stopping, networks),
         )
+
+
+MakeSteps: TypeAlias = Callable[[Setup, State], Steps]
 
 
 class Stack:
@@ -88,9 +120,18 @@ class Stack:
 
     def __init__(self, setup: Setup, state: State, networks: Array) -> None:
         self.setup, self.state, self.networks = setup, state, networks
-        self._steps: Iterator[_Step] = iter(())
-        self._rate_of_steps: Array | None = None
+        self._coming: Iterator[_Step] = iter(())
+        self._tables: Iterator[tuple[Array, Array]] = iter(())
+        self._left: tuple[Array, Array, int] | None = None
+        self._rate_of_coming: Array | None = None
         setup.objective.training.streams = state.streams
+        self._steps = None if setup.make_steps is None else setup.make_steps(setup, state)
+        if self._steps is None:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Make the buffers of the steps that are taken one by one."""
+        setup, state = self.setup, self.state
         layout, gradient = setup.objective.network.layout, np.empty_like(state.theta)
         self._parameters, self._gradient = layout.view(state.theta), layout.view(gradient)
         self._weights = state.theta[:, : layout.n_penalized]
@@ -118,23 +159,33 @@ class Stack:
             From the indices of steps, 0 for the first of the epoch, to the factors on the learning rates,
             for arrays of any length.
         """
-        setup, state, parameters, gradient = self.setup, self.state, self._parameters, self._gradient
-        objective, update, counts = setup.objective, setup.optimizer.update, setup.batches.counts
+        setup, state, counts = self.setup, self.state, self.setup.batches.counts
         if state.random_states:
             setup.batches.shuffle(state.order, state.random_states)
-        norms, values, step = objective.empty_norms(len(counts)), [], 0
-        if state.rate is not self._rate_of_steps:
+        if state.rate is not self._rate_of_coming:
             # Steps that held the stack would be a cycle: the samples would stay until it is collected.
             this: Stack = weakref.proxy(self)
-            self._steps, self._rate_of_steps = Stack._coming_steps(this, factors), state.rate
-        steps, rate = self._steps, state.rate
+            self._coming, self._rate_of_coming = Stack._coming_steps(this, factors), state.rate
+            self._tables, self._left = Stack._coming_tables(this, factors), None
+        values, rate = self._one_by_one() if self._steps is None else self._many_at_once(self._steps)
+        state.step += len(counts)
+        state.samples_seen += setup.batches.n_rows
+        # Each network's values lie together: their sum then has the same bits in a stack as alone.
+        weighted = np.ascontiguousarray((values * counts).T)
+        return np.add.reduce(weighted, axis=1) / setup.batches.n_rows, rate
+
+    def _one_by_one(self) -> tuple[Array, Array]:
+        """Take the steps of an epoch; return E in each, shape (n_batches, K), and the last rates (K,)."""
+        setup, state, parameters, gradient = self.setup, self.state, self._parameters, self._gradient
+        objective, update = setup.objective, setup.optimizer.update
+        norms, values, step, rate = objective.empty_norms(len(setup.batches.counts)), [], 0, state.rate
         for chunk in setup.batches.gather(state.order):
             first = step
             for x, y, weights, total, scores in chunk.batches:
                 np.copyto(scores, objective.gradient(parameters, x, y, weights, total, gradient))
                 objective.squared_norms(parameters, out=norms[step])
                 step += 1
-                rate, decay, constants = next(steps)
+                rate, decay, constants = next(self._coming)
                 if setup.max_grad_norm is not None:
                     clip(gradient.flat, setup.max_grad_norm)
                 if decay is not None:
@@ -145,14 +196,21 @@ class Stack:
                     project(state.theta, setup.bounds)
             losses = chunk.sum_by_batch(objective.losses(chunk.scores, chunk.y, chunk.weights))
             values.append(objective.value(losses, norms[first:step], chunk.totals, reported=True))
-        state.step += len(counts)
-        state.samples_seen += setup.batches.n_rows
-        # Each network's values lie together: their sum then has the same bits in a stack as alone.
-        weighted = np.ascontiguousarray((np.concatenate(values) * counts).T)
-        return np.add.reduce(weighted, axis=1) / setup.batches.n_rows, rate
+        return np.concatenate(values), rate
 
-    def _coming_steps(self, factors: Callable[[Array], Array]) -> Iterator[_Step]:
-        """Yield the steps of this epoch and of all later ones in which `State.rate` stays as it is."""
+    def _many_at_once(self, take: Steps) -> tuple[Array, Array]:
+        """Take the steps of an epoch; return E in each, shape (n_batches, K), and the last rates (K,)."""
+        values, step, rate = np.empty(self.setup.batches.counts.shape), 0, self.state.rate
+        while step < len(values):
+            rates, table, first = self._left or (*next(self._tables), 0)
+            n = min(len(values) - step, len(rates) - first, take.n_at_once)
+            take(range(step, step + n), table, first, values[step : step + n])
+            step, first, rate = step + n, first + n, rates[first + n - 1]
+            self._left = (rates, table, first) if first < len(rates) else None
+        return values, rate
+
+    def _coming_constants(self, factors: Callable[[Array], Array]) -> Iterator[_Constants]:
+        """Yield those of this epoch and of all later ones in which `State.rate` stays as it is."""
         setup, n_networks, taken = self.setup, len(self.networks), self.state.step[:, np.newaxis].copy()
         n_constants = max(len(setup.batches.counts) * n_networks, STEPS_AHEAD)
         size = max(1, min(n_constants, CONSTANTS_AT_A_TIME) // n_networks)
@@ -162,11 +220,25 @@ class Stack:
             steps = np.arange(start, start + size + 1)
             rate = factors(steps)[:, np.newaxis, np.newaxis] * self.state.rate[:, np.newaxis]
             t = steps[:, np.newaxis, np.newaxis] + (taken + 1.0)
-            constants = [self._by_step(c, size) for c in setup.optimizer.constants(rate, t)]
-            decay: Iterator[Array | None] = repeat(None, size)
-            if setup.weight_decay is not None:
-                decay = self._by_step(1 - rate * setup.weight_decay[:, np.newaxis], size)
-            yield from zip(rate[:-1, :, 0], decay, zip(*constants, strict=True), strict=True)
+            decay = None if setup.weight_decay is None else 1 - rate * setup.weight_decay[:, np.newaxis]
+            yield rate, decay, setup.optimizer.constants(rate, t)
+
+    def _coming_steps(self, factors: Callable[[Array], Array]) -> Iterator[_Step]:
+        """Yield the `_coming_constants` step by step."""
+        for rate, decay, constants in self._coming_constants(factors):
+            n = len(rate) - 1
+            decays = repeat(None, n) if decay is None else self._by_step(decay, n)
+            of_optimizer = zip(*(self._by_step(c, n) for c in constants), strict=True)
+            yield from zip(rate[:-1, :, 0], decays, of_optimizer, strict=True)
+
+    def _coming_tables(self, factors: Callable[[Array], Array]) -> Iterator[tuple[Array, Array]]:
+        """Yield the rates (n, K) of n steps and their constants, as `Steps` take them."""
+        for rate, decay, constants in self._coming_constants(factors):
+            columns = *constants, 1.0 if decay is None else decay
+            table = np.empty_like(self.state.theta, shape=(len(rate), len(self.networks), len(columns)))
+            for i, column in enumerate(columns):
+                table[..., i : i + 1] = column
+            yield rate[:-1, :, 0], np.ascontiguousarray(table[:-1].swapaxes(0, 1))
 
     def _by_step(self, constant: Array | float, n_steps: int) -> Iterator[Array]:
         """Return the values of a constant (n_steps + 1, K, 1) or (K, 1) in each step, cast once and last.

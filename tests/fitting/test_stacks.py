@@ -366,7 +366,8 @@ def test_constants_of_a_schedule_keep_fits_apart():
 def test_samples_keep_fits_apart_by_type_and_by_the_number_of_their_batches():
     assert key_with({}, WINE.X[:84], WINE.y[:84]) == key_with({}, WINE.X[:69], WINE.y[:69])
     assert key_with({}, WINE.X[:86], WINE.y[:86]) != key_with({}, WINE.X[:69], WINE.y[:69])
-    assert key_with({}, sparse.csr_matrix(WINE.X)) != key_with({})
+    assert key_with({}, sparse.csr_matrix(WINE.X * (WINE.X > 2.2))) != key_with({})
+    assert key_with({}, sparse.csr_matrix(WINE.X)) == key_with({})  # trained on as an array
     assert key_with({}, WINE.X[:, 1:]) != key_with({})
 
 
@@ -428,10 +429,11 @@ def test_samples_without_weights_weigh_one_beside_others(dtype):
 
 
 def test_sparse_samples_stay_csr():
-    fits = [fit_of(m, sparse.csr_matrix(X), y) for m, (X, y, _) in cases(UNEQUAL)]
+    fits = [fit_of(m, sparse.csr_matrix(X * (X > 2.2)), y) for m, (X, y, _) in cases(UNEQUAL)]
     X = PooledSamples.of(problems_of(fits)).X
     assert X.format == "csr"
-    np.testing.assert_array_equal(X.toarray(), np.concatenate([WINE.X[rows] for rows in UNEQUAL]))
+    expected = np.concatenate([WINE.X[rows] for rows in UNEQUAL])
+    np.testing.assert_array_equal(X.toarray(), expected * (expected > 2.2))
 
 
 # Validation

@@ -5,6 +5,7 @@ from itertools import chain
 
 import numpy as np
 
+from skmlp.compiled.door import compiled_steps
 from skmlp.network.activations import ACTIVATIONS
 from skmlp.network.hyperparameters import stacked
 from skmlp.network.losses import SquaredError
@@ -73,8 +74,9 @@ class Training:
         dropout=(),
     ):
         dtype = np.dtype(dtype)
+        activation = ACTIVATIONS[activation] if isinstance(activation, str) else activation
         self.network = multilayer_perceptron(
-            M, HIDDEN, n_outputs, ACTIVATIONS[activation], normalization=normalization, dropout=dropout
+            M, HIDDEN, n_outputs, activation, normalization=normalization, dropout=dropout
         )
         self.y = targets(loss, np.random.default_rng(1), (N, n_outputs)).astype(dtype)
         random_states = [np.random.RandomState(member.seed) for member in members]
@@ -116,7 +118,9 @@ class Training:
         stopping = self.setup.stopping
         if max_iter is not None:
             stopping = replace(stopping, max_iter=max_iter)
-        return StochasticSolver(replace(self.setup, stopping=stopping), **self.settings, **plan)
+        setup = replace(self.setup, stopping=stopping)
+        setup = replace(setup, make_steps=compiled_steps(setup, stopping.max_iter))
+        return StochasticSolver(setup, **self.settings, **plan)
 
     def run(self):
         return self.solver().train(self.state)

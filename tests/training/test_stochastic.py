@@ -760,6 +760,7 @@ def test_hot_loop_keeps_and_makes_no_arrays(optimizer, monkeypatch):
         tracemalloc.stop()
     layer_on_a_batch = 3 * 17 * 10_007 * 8
     peaks = [peak - before for before, peak in memory]
-    assert peaks[0] > layer_on_a_batch
+    if training.solver().setup.make_steps is None:  # else they were made before
+        assert peaks[0] > layer_on_a_batch
     assert max(peaks[1:]) < layer_on_a_batch / 10
     assert memory[-1][0] - memory[1][0] < layer_on_a_batch / 1000

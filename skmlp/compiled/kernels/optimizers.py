@@ -1,0 +1,126 @@
+"""Optimizers: each turns a gradient into a step; `skmlp.training.optimizers` gives the constants.
+
+All take flat arrays, those of one network, or a part of them.
+"""
+
+import math
+
+from numba import njit
+
+from skmlp.compiled.codes import ADAM, NADAM, NESTEROV, RMSPROP, SGD_
+from skmlp.compiled.kernels.options import FAST
+
+BLOCK = 2048
+"""Parameters that are penalized and moved at a time: what both passes read stays in the cache."""
+
+
+@njit(**FAST)
+def sgd(theta, gradient, velocity, rate, momentum):
+    for i in range(theta.size):
+        v = momentum * velocity[i] - rate * gradient[i]
+        velocity[i] = v
+        theta[i] += v
+
+
+@njit(**FAST)
+def nesterov(theta, gradient, velocity, rate, momentum):
+    for i in range(theta.size):
+        step = rate * gradient[i]
+        v = momentum * velocity[i] - step
+        velocity[i] = v
+        theta[i] += momentum * v - step
+
+
+@njit(**FAST)
+def adam(theta, gradient, m, v, step, epsilon, beta_1, beta_2):
+    for i in range(theta.size):
+        g = gradient[i]
+        m[i] = beta_1 * m[i] + g
+        v[i] = beta_2 * v[i] + g * g
+        theta[i] -= step * (m[i] / (math.sqrt(v[i]) + epsilon))
+
+
+@njit(**FAST)
+def nadam(theta, gradient, m, v, along, ahead, epsilon, beta_1, beta_2):
+    for i in range(theta.size):
+        g = gradient[i]
+        m[i] = beta_1 * m[i] + g
+        v[i] = beta_2 * v[i] + g * g
+        theta[i] -= (ahead * g + along * m[i]) / (math.sqrt(v[i]) + epsilon)
+
+
+@njit(**FAST)
+def rmsprop(theta, gradient, v, rate, epsilon, rho, rest):
+    for i in range(theta.size):
+        g = gradient[i]
+        v[i] = rho * v[i] + rest * (g * g)
+        theta[i] -= rate * (g / (math.sqrt(v[i]) + epsilon))
+
+
+@njit(**FAST)
+def update(code, theta, gradient, moments, c):
+    """Move ``theta`` and ``moments`` by one step, with the constants ``c`` of this step."""
+    if code == SGD_:
+        sgd(theta, gradient, moments[0], c[0], c[1])
+    elif code == NESTEROV:
+        nesterov(theta, gradient, moments[0], c[0], c[1])
+    elif code == ADAM:
+        adam(theta, gradient, moments[0], moments[1], c[0], c[1], c[2], c[3])
+    elif code == NADAM:
+        nadam(theta, gradient, moments[0], moments[1], c[0], c[1], c[2], c[3], c[4])
+    elif code == RMSPROP:
+        rmsprop(theta, gradient, moments[0], c[0], c[1], c[2], c[3])
+
+
+@njit(**FAST)
+def penalize_and_divide(theta, gradient, n_penalized, alpha, total):
+    """Turn the sum of gradients into dE/d theta; return the squared norm of what is penalized."""
+    inverse, squares = gradient.dtype.type(1) / total, gradient.dtype.type(0)
+    for i in range(n_penalized):
+        squares += theta[i] * theta[i]
+        gradient[i] = (gradient[i] + alpha * theta[i]) * inverse
+    for i in range(n_penalized, theta.size):
+        gradient[i] *= inverse
+    return squares
+
+
+@njit(**FAST)
+def clip(gradient, max_norm):
+    """Shorten the ``gradient`` to ``max_norm``, if it is longer."""
+    squares = 0.0  # in float64: the square of a large gradient of float32 would overflow
+    for i in range(gradient.size):
+        squares += float(gradient[i]) * float(gradient[i])
+    norm = math.sqrt(squares)
+    if norm > max_norm:
+        factor = gradient.dtype.type(max_norm / norm)
+        for i in range(gradient.size):
+            gradient[i] *= factor
+
+
+@njit(**FAST)
+def move(theta, gradient, moments, n_penalized, alpha, total, max_norm, code, constants, decay):
+    """Take the step of one network; return the squared norm of what is penalized, before it.
+
+    Block by block, unless the gradient must be known as a whole to be shortened.
+    """
+    squares, size = 0.0, min(BLOCK, theta.size)
+    is_clipped = max_norm < math.inf
+    for start in range(0, theta.size, size):
+        part = slice(start, min(start + size, theta.size))
+        n_in_part = min(max(n_penalized - start, 0), theta[part].size)
+        squares += penalize_and_divide(theta[part], gradient[part], n_in_part, alpha, total)
+        if not is_clipped:
+            step(theta[part], gradient[part], moments[:, part], n_in_part, code, constants, decay)
+    if is_clipped:
+        clip(gradient, max_norm)
+        step(theta, gradient, moments, n_penalized, code, constants, decay)
+    return squares
+
+
+@njit(**FAST)
+def step(theta, gradient, moments, n_penalized, code, constants, decay):
+    """Shrink the weights by ``decay`` and move all parameters."""
+    if decay != 1:
+        for i in range(n_penalized):
+            theta[i] *= decay
+    update(code, theta, gradient, moments, constants)

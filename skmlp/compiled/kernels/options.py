@@ -1,0 +1,18 @@
+"""How the kernels are compiled.
+
+``nnan`` and ``ninf`` are not among the liberties: numbers that are not finite must come through, since they
+are how divergence is found. With numpy's error model a division by zero raises nothing, which loops need to
+be vectorized. No kernel allocates, and without ``_nrt`` no reference to a view is counted: that took half
+the time of small networks.
+"""
+
+from typing import Any
+
+EXACT: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False, "fastmath": {"contract"}}
+"""Each operation as it is written, but a product and a sum may be one instruction."""
+
+FAST: dict[str, Any] = EXACT | {"fastmath": {"contract", "reassoc", "nsz"}}
+"""Sums may be taken in any order: only then are their loops vectorized."""
+
+COUNTED: dict[str, Any] = FAST | {"_nrt": True}
+"""For what calls functions of numpy, which return arrays."""

@@ -1,0 +1,195 @@
+"""Steps of gradient descent: what `skmlp.training.stack.Stack.epoch` does, one network after the other."""
+
+from numba import njit
+
+from skmlp.compiled.kernels.activations import activate, add_biases, drop, multiply
+from skmlp.compiled.kernels.losses import loss_and_gradient
+from skmlp.compiled.kernels.optimizers import move
+from skmlp.compiled.kernels.options import FAST
+from skmlp.compiled.kernels.products import product, product_with_transposed, transposed_product
+
+
+@njit(inline="always", **FAST)
+def matrix(room, n, q):
+    """Return the first elements of flat ``room`` as an array of shape (n, q)."""
+    return room[: n * q].reshape(n, q)
+
+
+@njit(**FAST)
+def gather(X, strides, index, x):
+    """Write the rows of X at ``index`` into ``x``; X lies flat in its memory, by rows or by columns."""
+    along_rows, along_columns = strides
+    for i in range(x.shape[0]):
+        first = index[i] * along_rows
+        if along_columns == 1:
+            for j in range(x.shape[1]):
+                x[i, j] = X[first + j]
+        else:
+            for j in range(x.shape[1]):
+                x[i, j] = X[first + j * along_columns]
+
+
+@njit(**FAST)
+def expand(codes, group_sizes, index, y):
+    """Write class indicators into ``y``; see `skmlp.network.codes.expand`."""
+    y[:] = 0
+    for i in range(index.size):
+        start = 0
+        for group in range(group_sizes.size):
+            y[i, start + codes[index[i], group]] = 1
+            start += group_sizes[group]
+
+
+@njit(**FAST)
+def weigh(delta, values, weights):
+    """Multiply the gradient and the loss of each row by its weight."""
+    for i in range(weights.size):
+        values[i] *= weights[i]
+        for j in range(delta.shape[1]):
+            delta[i, j] *= weights[i]
+
+
+@njit(**FAST)
+def sum_of_rows(delta, out):
+    """Write the gradient of the biases: the sum of ``delta`` over its rows."""
+    out[:] = 0
+    for i in range(delta.shape[0]):
+        for j in range(delta.shape[1]):
+            out[j] += delta[i, j]
+
+
+@njit(**FAST)
+def forward(theta, x, h, slopes, net, coins, thresholds, scales):
+    """Write what each layer computes into ``h`` and the slopes of its activation into ``slopes``.
+
+    Return how many ``coins`` dropout has used.
+    """
+    widths, weights_at, biases_at, h_at, activations, parameters = net
+    n, n_layers, tossed = x.shape[0], widths.size - 1, 0
+    before = x
+    for i in range(n_layers):
+        m, q = widths[i], widths[i + 1]
+        z = matrix(h[n * h_at[i] :], n, q)
+        product(before, matrix(theta[weights_at[i] :], m, q), z)
+        add_biases(z, theta[biases_at[i] : biases_at[i] + q])
+        if i < n_layers - 1:
+            flat, slope = h[n * h_at[i] : n * h_at[i + 1]], slopes[n * h_at[i] : n * h_at[i + 1]]
+            activate(activations[i], parameters[i], flat, slope)
+            if thresholds[i] >= 0:
+                drop(flat, slope, coins[tossed:], thresholds[i], scales[i])
+                tossed += (n * q + 3) // 4 * 4  # whole words of 64 bits
+        before = z
+    return tossed
+
+
+@njit(**FAST)
+def backward(theta, x, h, slopes, deltas, gradient, net):
+    """Write W dE/d theta into ``gradient``; dE/d raw scores stands at the end of ``deltas``.
+
+    From the last layer to the first [Bishop 2006, section 5.3.1].
+    """
+    widths, weights_at, biases_at, h_at = net[0], net[1], net[2], net[3]
+    n = x.shape[0]
+    for i in range(widths.size - 2, -1, -1):
+        m, q = widths[i], widths[i + 1]
+        delta = matrix(deltas[n * h_at[i] :], n, q)
+        before = matrix(h[n * h_at[i - 1] :], n, m) if i > 0 else x
+        transposed_product(before, delta, matrix(gradient[weights_at[i] :], m, q))
+        sum_of_rows(delta, gradient[biases_at[i] : biases_at[i] + q])
+        if i > 0:
+            weights, delta_before = (
+                matrix(theta[weights_at[i] :], m, q),
+                matrix(deltas[n * h_at[i - 1] :], n, m),
+            )
+            product_with_transposed(delta, weights, delta_before)
+            multiply(deltas[n * h_at[i - 1] : n * h_at[i]], slopes[n * h_at[i - 1] : n * h_at[i]])
+
+
+@njit(**FAST)
+def sum_in_double(values):
+    total = 0.0
+    for i in range(values.size):
+        total += values[i]
+    return total
+
+
+def train(networks, steps, samples, batches, net, dropout, loss, optimizer, theta, moments, room, out):
+    """Take some steps of some networks: overwrite ``theta`` and ``moments``, and write E into ``out``.
+
+    Parameters
+    ----------
+    networks, steps : pairs of int
+        The first, and the one behind the last.
+    samples : tuple
+        X, flat, and its strides along rows and columns; rows of X (n,) or empty; targets, flat, or empty;
+        codes (n, n_targets), and the group sizes that expand them, or empty; weights (n,) or empty.
+    batches : tuple
+        Order (K, n); number of rows (K,); batch size.
+    net : tuple
+        Widths; where weights, biases and outputs of each layer begin; activations and their parameters.
+    dropout : tuple
+        Random numbers (K, n_coins) of uint16; thresholds (K, n_hidden), -1 where no unit is left out;
+        scales.
+    loss : tuple
+        Code; parameter of each network (K,); group sizes of a softmax; what the reported loss is divided
+        by.
+    optimizer : tuple
+        Code; constants and decay (K, n, n_constants + 1), and which of these n belongs to the first step;
+        alpha (K,); max_norm (K,); number of penalized parameters.
+    theta, moments : arrays of shape (K, P), (n_moments, K, P)
+    room : tuple of flat arrays
+        Scratch for a batch: row numbers, x, y, h, slopes, deltas, values, weights; and the gradient.
+    out : array of shape (n_steps, K)
+    """
+    X, strides, rows, targets, codes, group_sizes, sample_weight = samples
+    order, n_rows, batch_size = batches
+    coins, thresholds, scales = dropout
+    loss_code, loss_parameters, softmax_sizes, divisor = loss
+    optimizer_code, constants, offset, alpha, max_norm, n_penalized = optimizer
+    room_rows, room_x, room_y, h, slopes, deltas, room_values, room_weights, gradient = room
+    widths, h_at = net[0], net[3]
+    n_inputs, n_scores = widths[0], widths[-1]
+    for k in range(networks[0], networks[1]):
+        tossed = 0
+        for step in range(steps[0], steps[1]):
+            start = step * batch_size
+            n = min(batch_size, n_rows[k] - start)
+            index, row = order[k, start : start + n], room_rows[:n]
+            x, y = matrix(room_x, n, n_inputs), matrix(room_y, n, n_scores)
+            for i in range(n):
+                row[i] = rows[index[i]] if rows.size else index[i]
+            gather(X, strides, row, x)
+            if group_sizes.size:
+                expand(codes, group_sizes, index, y)
+            else:
+                gather(targets, (n_scores, 1), index, y)
+            tossed += forward(theta[k], x, h, slopes, net, coins[k, tossed:], thresholds[k], scales[k])
+            scores_at = n * h_at[-2]
+            z, delta = matrix(h[scores_at:], n, n_scores), matrix(deltas[scores_at:], n, n_scores)
+            values = room_values[:n]
+            loss_and_gradient(loss_code, loss_parameters[k], softmax_sizes, z, y, delta, values)
+            total = float(n)
+            if sample_weight.size:
+                weights = room_weights[:n]
+                for i in range(n):
+                    weights[i] = sample_weight[index[i]]
+                weigh(delta, values, weights)
+                total = sum_in_double(weights)
+                total = total if total != 0 else 1.0
+            backward(theta[k], x, h, slopes, deltas, gradient, net)
+            c = constants[k, offset + step - steps[0]]
+            squares = move(
+                theta[k],
+                gradient,
+                moments[:, k],
+                n_penalized,
+                alpha[k],
+                theta.dtype.type(total),
+                max_norm[k],
+                optimizer_code,
+                c[:-1],
+                c[-1],
+            )
+            out[step - steps[0], k] = (
+                sum_in_double(values) / total / divisor + 0.5 * alpha[k] * squares / total
+            )

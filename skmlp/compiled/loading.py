@@ -1,0 +1,112 @@
+"""The kernels of each precision: compiled once per machine, kept on disk by numba, loaded on demand."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+logger = logging.getLogger("skmlp")
+
+_lock = threading.RLock()
+_kernels: dict[np.dtype[Any], Callable[..., None] | None] = {}
+
+
+def is_loaded(dtype: np.dtype[Any]) -> bool:
+    """Return whether the kernels of this precision are at hand."""
+    return _kernels.get(dtype) is not None
+
+
+def can_load(dtype: np.dtype[Any]) -> bool:
+    """Return whether numba is there, and has not failed before."""
+    return _kernels[dtype] is not None if dtype in _kernels else find_spec("numba") is not None
+
+
+def load(dtype: np.dtype[Any], *, may_compile: bool = True) -> Callable[..., None] | None:
+    """Return `skmlp.compiled.kernels.steps.train` for this precision; None if that is impossible here.
+
+    With ``may_compile=False``, also None if it is not on disk.
+    """
+    with _lock:
+        if dtype not in _kernels:
+            try:
+                _kernels[dtype] = _compiled(dtype, may_compile)
+            except _NotOnDiskError:
+                return None
+            except Exception:
+                # Whatever it is (no compiler for this processor, another numba): numpy computes the same.
+                logger.warning("The compiled engine cannot be used; numpy is.", exc_info=True)
+                _kernels[dtype] = None
+        return _kernels[dtype]
+
+
+class _NotOnDiskError(Exception):
+    """The kernels would have to be compiled."""
+
+
+def _compiled(dtype: np.dtype[Any], may_compile: bool) -> Callable[..., None]:
+    """Return the kernels, from the cache on disk where they are there, intact and up to date."""
+    for cache in ("kept", "emptied"):
+        try:
+            return _kernel(dtype, may_compile, cache)
+        except _NotOnDiskError:
+            raise
+        except Exception:
+            # It is broken, or there is no folder to write to.
+            logger.info("numba's cache cannot be used as it is.", exc_info=True)
+    if not may_compile:
+        raise _NotOnDiskError
+    return _kernel(dtype, may_compile, cache=None)
+
+
+def _kernel(dtype: np.dtype[Any], may_compile: bool, cache: str | None) -> Callable[..., None]:
+    """Return the kernels, with the cache on disk as it is, emptied, or without one."""
+    from numba import njit
+    from numba.core.event import Listener, install_listener
+
+    from skmlp.compiled.kernels.options import FAST
+    from skmlp.compiled.kernels.signature import signature
+    from skmlp.compiled.kernels.steps import train
+
+    class Compilation(Listener):
+        """Says that numba compiles as soon as it does, or forbids it."""
+
+        started: float | None = None
+
+        def on_start(self, event: Any) -> None:
+            if not may_compile:
+                raise _NotOnDiskError
+            if self.started is None:
+                self.started = time.perf_counter()
+                logger.info("Compiling the training loop for %s, once on this machine.", dtype)
+
+        def on_end(self, event: Any) -> None:
+            """Nothing to say: the parts of the loop end too."""
+
+    kernel: Any = njit(**FAST, cache=cache is not None)(train)
+    if cache is not None:
+        # numba would notice changes in the file of `train` alone.
+        kernel._cache._cache_file._source_stamp = _fingerprint()
+    if cache == "emptied":
+        kernel._cache.flush()
+    compilation = Compilation()
+    with install_listener("numba:compile", compilation):
+        kernel.compile(signature(dtype))
+    if compilation.started is not None:
+        logger.info("Compiled in %.1f s.", time.perf_counter() - compilation.started)
+    kernel.disable_compile()
+    return kernel  # type: ignore[no-any-return]
+
+
+def _fingerprint() -> str:
+    """Return a digest of all sources that are compiled."""
+    here = Path(__file__).parent
+    sources = [here / "codes.py", *sorted((here / "kernels").glob("*.py"))]
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
