@@ -152,8 +152,12 @@ def one_hot(n: int = 12_000) -> tuple[Any, np.ndarray]:
 
 def text(density: float, n: int) -> tuple[Any, np.ndarray]:
     """Return sparse X of 200,000 columns, and y."""
-    X = sparse.random(n, 200_000, density, format="csr", random_state=0)
-    return X, np.random.default_rng(0).integers(0, 2, n)
+    rng, n_words = np.random.default_rng(0), 200_000
+    per_row = round(density * n_words)
+    words, counts = rng.integers(0, n_words, n * per_row), rng.random(n * per_row)
+    X = sparse.csr_matrix((counts, words, np.arange(n + 1) * per_row), shape=(n, n_words))
+    X.sum_duplicates()
+    return X, rng.integers(0, 2, n)
 
 
 def sparse_rows(*, quick: bool) -> Iterator[Row]:
