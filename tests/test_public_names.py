@@ -11,7 +11,8 @@ import skmlp
 DOCS = Path(__file__).parents[1] / "docs"
 
 PUBLIC = {
-    "skmlp": "MLPClassifier MLPRegressor MixtureDensityRegressor show_versions",
+    "skmlp": "Checkpoint MLPClassifier MLPRegressor MixtureDensityRegressor config_context get_config"
+    " set_config show_versions",
     "skmlp.activations": "ACTIVATIONS Activation ELU GELU Identity LeakyReLU Logistic Mish ReLU SELU SiLU"
     " Softplus Tanh",
     "skmlp.distributions": "GaussianMixture",
@@ -54,7 +55,8 @@ def test_public_modules_have_these_names(module):
 
 def test_public_modules_are_these():
     root = Path(skmlp.__file__).parent
-    inner = {"skmlp.estimators", "skmlp.fitting", "skmlp.training", "skmlp.network", "skmlp.versions"}
+    names = "estimators fitting compiled training network versions"
+    inner = {f"skmlp.{name}" for name in names.split()}
     modules = {f"skmlp.{path.stem}" for path in root.glob("*.py") if not path.stem.startswith("_")}
     folders = {f"skmlp.{path.parent.name}" for path in root.glob("*/__init__.py")}
     assert (modules | folders) - inner == set(PUBLIC) - {"skmlp"}
@@ -81,7 +83,7 @@ def test_public_names_are_documented():
 @pytest.mark.parametrize("page", sorted(DOCS.glob("user_guide/*.md")), ids=lambda page: page.stem)
 def test_user_guide_imports_public_names_only(page):
     text = page.read_text(encoding="utf-8")
-    assert not re.findall(r"skmlp\.(?:network|training|fitting|estimators)\.\w+", text)
+    assert not re.findall(r"(?:from|import) skmlp\.(?:network|training|fitting|estimators|compiled)", text)
     for module, names in re.findall(r"from (skmlp[\w.]*) import ([\w, ]+)", text):
         assert {name.strip() for name in names.split(",")} <= {*PUBLIC[module].split(), "*"}
 
