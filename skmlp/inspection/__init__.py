@@ -4,6 +4,7 @@ from skmlp.inspection.animation import TrainingAnimation
 from skmlp.inspection.density import DensityDisplay
 from skmlp.inspection.gradients import GradientCheck, check_gradients
 from skmlp.inspection.hidden import hidden_activations
+from skmlp.inspection.jacobian import jacobian
 from skmlp.inspection.loss_curve import LossCurveDisplay
 from skmlp.inspection.network_display import NetworkDisplay
 from skmlp.inspection.summary import Summary, summary
@@ -19,5 +20,6 @@ __all__ = [
     "WeightsDisplay",
     "check_gradients",
     "hidden_activations",
+    "jacobian",
     "summary",
 ]

@@ -26,6 +26,8 @@ class Activation(ABC):
     name: ClassVar[str]
     n_memos: ClassVar[int] = 1
     """Number of arrays in ``memo``."""
+    piecewise_linear: ClassVar[bool] = False
+    """Whether f is linear where z > 0, and where z < 0."""
     glorot_factor: ClassVar[float] = 6.0
     """Initial weights are uniform within ``sqrt(glorot_factor / (fan_in + fan_out))``."""
 
@@ -43,6 +45,7 @@ class Identity(Activation):
     """f(z) = z; a linear bottleneck [docs, eq. (12)]."""
 
     name: ClassVar[str] = "identity"
+    piecewise_linear: ClassVar[bool] = True
 
     def forward(self, z: Array, memo: Array) -> None:
         pass
@@ -88,6 +91,7 @@ class ReLU(Activation):
     """f(z) = max(0, z); f'(z) = 1 where h > 0, else 0 [Glorot, Bordes & Bengio 2011; docs, eq. (15)]."""
 
     name: ClassVar[str] = "relu"
+    piecewise_linear: ClassVar[bool] = True
 
     def forward(self, z: Array, memo: Array) -> None:
         # A product with the mask, which backward needs too: numpy's assignment at one is ten times slower.
@@ -108,6 +112,7 @@ class LeakyReLU(Activation):
     """
 
     name: ClassVar[str] = "leaky_relu"
+    piecewise_linear: ClassVar[bool] = True
     slope: float = 0.01
 
     def __post_init__(self) -> None:

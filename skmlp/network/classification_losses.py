@@ -13,7 +13,7 @@ from scipy.special import expit, log_expit, logsumexp
 from skmlp.network.arrays import Array
 from skmlp.network.codes import groups
 from skmlp.network.hyperparameters import PerNetwork, check_field, is_used, per_network, within
-from skmlp.network.loss import Loss
+from skmlp.network.loss import Loss, diagonal
 from skmlp.network.softmax import log_softmax, row_blocks, softmax, to_log_softmax, total
 
 
@@ -34,6 +34,10 @@ class ProbabilisticLoss(Loss):
     @abstractmethod
     def scores_of_mean(self, z: Array) -> Array:
         """Return raw scores (n, q) whose probabilities are the mean of those of ``z`` (K, n, q)."""
+
+    @abstractmethod
+    def jacobian_of_mean(self, z: Array) -> Array:
+        """Return d `scores_of_mean` / dz, shape (K, n, q, q): of each score, by those of each network."""
 
     def _without_zeros(self, p: Array, z: Array) -> Array:
         """Make probabilities that underflow positive, in the order of their logarithms; in place.
@@ -63,6 +67,13 @@ class BinaryLoss(ProbabilisticLoss):
     def scores_of_mean(self, z: Array) -> Array:
         # log-odds of the mean; the 1 / K of both means cancels.
         return np.asarray(logsumexp(log_expit(z), axis=0) - logsumexp(log_expit(-z), axis=0))
+
+    def link_jacobian(self, z: Array) -> Array:
+        return diagonal(expit(z) * expit(-z))
+
+    def jacobian_of_mean(self, z: Array) -> Array:
+        yes, no = softmax_of_networks(log_expit(z)), softmax_of_networks(log_expit(-z))
+        return diagonal(yes * expit(-z) + no * expit(z))
 
     def allows(self, y: Array) -> bool:
         return bool(np.all((y >= 0) & (y <= 1)))
@@ -101,6 +112,21 @@ class MulticlassLoss(ProbabilisticLoss):
 
     def scores_of_mean(self, z: Array) -> Array:
         return np.asarray(logsumexp(self.log_inverse_link(z), axis=0)) - math.log(len(z))
+
+    def link_jacobian(self, z: Array) -> Array:
+        # dp_i / dz_j = p_i d log p_i / dz_j
+        return np.asarray(self.inverse_link(z)[..., np.newaxis] * self._log_link_jacobian(z))
+
+    def jacobian_of_mean(self, z: Array) -> Array:
+        shares = softmax_of_networks(self.log_inverse_link(z))
+        return np.asarray(shares[..., np.newaxis] * self._log_link_jacobian(z))
+
+    def _log_link_jacobian(self, z: Array) -> Array:
+        """Return d log p_i / dz_j = [i = j] - p_j, and 0 for i and j of different groups."""
+        group = np.repeat(np.arange(len(self.group_sizes)), self.group_sizes)
+        same_group = (group[:, np.newaxis] == group).astype(z.dtype)
+        p = self.inverse_link(z)[..., np.newaxis, :]
+        return np.asarray(np.eye(z.shape[-1], dtype=z.dtype) - same_group * p)
 
     def allows(self, y: Array) -> bool:
         sums = [np.add.reduce(group, axis=-1) for group in self.groups(y)]
@@ -243,6 +269,11 @@ class Focal(MulticlassLoss):
             # d log p_q / dz_j = [q = j] - p_j
             for slope, of_group in zip(self.groups(slopes), self.groups(p), strict=True):
                 np.subtract(slope, of_group * total(slope), out=slope)
+
+
+def softmax_of_networks(log_p: Array) -> Array:
+    """Return p (K, n, q) over its sum over the networks: the share of each in their mean."""
+    return np.asarray(np.exp(log_p - logsumexp(log_p, axis=0)))
 
 
 def smoothed(y: Array, label_smoothing: PerNetwork, n_classes: int) -> Array:

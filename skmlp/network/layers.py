@@ -58,7 +58,7 @@ class Trace:
         in prediction it has the shape (n, m) where all networks see the same rows.
     delta_x : array of shape (K, n, m), or None
         Where backward writes W dE/dx, W the weight of the block; None for the first layer, as nothing
-        depends on it.
+        that is trained depends on it.
     output : array of shape (K, n, q)
         What the layer computes.
     delta : array of shape (K, n, q)
@@ -241,4 +241,5 @@ class Dropout(Layer):
         np.multiply(cast(Array, trace.x), trace.memo, out=trace.output)
 
     def backward(self, parameters: list[Array], gradient: list[Array], trace: Trace) -> None:
-        np.multiply(trace.delta, trace.memo, out=trace.delta)
+        if trace.training is not None:
+            np.multiply(trace.delta, trace.memo, out=trace.delta)

@@ -10,6 +10,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from skmlp.network.arrays import Array
 
 
@@ -57,6 +59,13 @@ class Loss(ABC):
         """Return the predictions (means, probabilities) that belong to raw scores ``z``."""
         return z
 
+    def link_jacobian(self, z: Array) -> Array:
+        """Return d prediction_i / dz_j of each row, shape (..., n, n_predictions, q).
+
+        Beside `inverse_link`: a loss with its own link needs it for derivatives of predictions only.
+        """
+        return np.asarray(np.broadcast_to(np.eye(z.shape[-1], dtype=z.dtype), (*z.shape, z.shape[-1])))
+
     def n_scores(self, n_targets: int) -> int:
         """Return how many raw scores the loss needs for ``n_targets`` targets: by default, one each."""
         return n_targets
@@ -90,3 +99,8 @@ class Loss(ABC):
     def reported_divisor(self, n_outputs: int) -> int:
         """Return what the loss that is minimized is divided by to be reported."""
         return 1
+
+
+def diagonal(slopes: Array) -> Array:
+    """Return the Jacobian (..., q, q) of a function of each score by itself, whose slopes are (..., q)."""
+    return np.asarray(slopes[..., np.newaxis] * np.eye(slopes.shape[-1], dtype=slopes.dtype))

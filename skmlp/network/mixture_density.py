@@ -100,6 +100,19 @@ class MixtureDensity(Loss):
             log_softmax(logits, out=log_weights)
         return Components(log_weights, means, self.scales(scale_scores))
 
+    def link_jacobian(self, z: Array) -> Array:
+        """Return d mean / dz: the mean of the mixture, sum_j w_j mean_j, is what is predicted."""
+        log_weights, means, _ = self.components(z)
+        weights = np.exp(log_weights)[..., np.newaxis]
+        mean = np.add.reduce(weights * means, axis=-2, keepdims=True)
+        n_targets = means.shape[-1]
+        jacobian = np.zeros_like(z, shape=(*z.shape[:-1], n_targets, z.shape[-1]))
+        of_logits, of_means, _ = self.split(jacobian)
+        if self._n_logits:
+            of_logits[...] = (weights * (means - mean)).swapaxes(-1, -2)
+        of_means[...] = weights[..., np.newaxis, :, :] * np.eye(n_targets)[:, np.newaxis]
+        return jacobian
+
     def initial_scores(self, y: Array, weights: Array | None = None) -> Array:
         """Return raw scores whose means are quantiles of the targets."""
         probabilities = (np.arange(self.n_components) + 0.5) / self.n_components

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -134,6 +134,36 @@ class Network:
                 self.forward(parameters, x, traces)
             output[:, start : start + n_block] = traces[layer].output
         return output
+
+    def jacobian(self, parameters: Parameters, X: Array, slopes: Callable[[Array], Array]) -> Array:
+        """Return dy/dX of p outputs y that depend on the raw scores of all networks, (n, p, m).
+
+        Each row goes through the network once for each output: what backward starts from is not dE/dz
+        then, but dy/dz [Bishop 2006, section 5.3.4; docs, eq. (61) and (62)].
+
+        Parameters
+        ----------
+        parameters : Parameters
+        X : array of shape (n, m)
+        slopes : callable
+            From raw scores (K, n, q) to dy/dz, (K, n, p, q).
+        """
+        like, n_networks = parameters.flat, len(parameters.flat)
+        p = slopes(np.zeros_like(like, shape=(n_networks, 1, self.widths[-1]))).shape[-2]
+        jacobian = np.empty_like(like, shape=(len(X), p, self.n_inputs))
+        not_used = self.layout.view(np.empty_like(like))
+        n_block = max(1, PREDICT_ELEMENTS // (n_networks * p * max(self.widths)))
+        for start in range(0, len(X), n_block):
+            x = np.repeat(X[start : start + n_block], p, axis=0)
+            traces = self.traces(n_networks, len(x), like)
+            traces[0].delta_x = np.empty_like(like, shape=(n_networks, *x.shape))
+            with np.errstate(invalid="ignore"):  # as in `output`
+                z = self.forward(parameters.layers, np.broadcast_to(x, traces[0].delta_x.shape), traces)
+                traces[-1].delta[...] = slopes(z[:, ::p]).reshape(z.shape)
+                self.backward(parameters, traces, not_used)
+            of_networks = np.add.reduce(traces[0].delta_x, axis=0)
+            jacobian[start : start + n_block] = of_networks.reshape(-1, p, self.n_inputs)
+        return jacobian
 
     def backward(self, parameters: Parameters, traces: list[Trace], out: Parameters) -> None:
         """Write dE/d parameters into ``out``; dE/d raw scores stands in ``traces[-1].delta``.

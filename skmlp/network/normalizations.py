@@ -97,8 +97,6 @@ class BatchNormalization(Normalization):
         np.add(z, shift, out=z)
 
     def backward(self, parameters: list[Array], gradient: list[Array], trace: Trace) -> None:
-        if trace.training is None:
-            raise ValueError("Only training has a backward pass.")
         gain = parameters[0]
         gain_gradient, shift_gradient, *statistics = gradient
         for running in statistics:
@@ -109,6 +107,9 @@ class BatchNormalization(Normalization):
         np.multiply(slope, centered, out=trace.output)
         np.matmul(rows, trace.output, out=gain_gradient)
         np.multiply(gain_gradient, inverse, out=gain_gradient)
+        if trace.training is None:  # the running statistics are constants
+            np.multiply(slope, gain * inverse, out=slope)
+            return
         # Each row also moves the mean and the variance, by its share in the batch.
         through_variance, through_mean = gain_gradient * inverse, shift_gradient
         if trace.training.weights is None:

@@ -10,7 +10,7 @@ from scipy.special import xlogy
 
 from skmlp.network.arrays import Array
 from skmlp.network.hyperparameters import PerNetwork, check_field, check_positive, per_network, within
-from skmlp.network.loss import Loss
+from skmlp.network.loss import Loss, diagonal
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,9 @@ class Poisson(Loss):
 
     def inverse_link(self, z: Array) -> Array:
         return np.asarray(np.exp(z))
+
+    def link_jacobian(self, z: Array) -> Array:
+        return diagonal(np.exp(z))
 
     def allows(self, y: Array) -> bool:
         return bool(np.all(y >= 0))
@@ -151,6 +154,9 @@ class Gamma(Loss):
 
     def inverse_link(self, z: Array) -> Array:
         return np.asarray(np.exp(z))
+
+    def link_jacobian(self, z: Array) -> Array:
+        return diagonal(np.exp(z))
 
     def allows(self, y: Array) -> bool:
         return bool(np.all(y > 0))
