@@ -39,6 +39,10 @@ class Activation(ABC):
     def backward(self, h: Array, delta: Array, memo: Array) -> None:
         """Overwrite ``delta`` = dE/dh by dE/dz = dE/dh * f'(z)."""
 
+    def curvature(self, z: Array) -> Array:
+        """Return f''(z) as a new array; at a kink, that of one of the sides. Only Hessians need it."""
+        raise NotImplementedError(f"{type(self).__name__} has no curvature.")
+
 
 @dataclass(frozen=True)
 class Identity(Activation):
@@ -52,6 +56,9 @@ class Identity(Activation):
 
     def backward(self, h: Array, delta: Array, memo: Array) -> None:
         pass
+
+    def curvature(self, z: Array) -> Array:
+        return np.zeros_like(z)
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,10 @@ class Logistic(Activation):
         np.subtract(1, h, out=memo)
         np.multiply(delta, memo, out=delta)
 
+    def curvature(self, z: Array) -> Array:
+        h = expit(z)
+        return np.asarray(h * (1 - h) * (1 - 2 * h))
+
 
 @dataclass(frozen=True)
 class Tanh(Activation):
@@ -84,6 +95,10 @@ class Tanh(Activation):
         np.multiply(h, h, out=memo)
         np.subtract(1, memo, out=memo)
         np.multiply(delta, memo, out=delta)
+
+    def curvature(self, z: Array) -> Array:
+        h = np.tanh(z)
+        return np.asarray(-2 * h * (1 - h * h))
 
 
 @dataclass(frozen=True)
@@ -100,6 +115,9 @@ class ReLU(Activation):
 
     def backward(self, h: Array, delta: Array, memo: Array) -> None:
         np.multiply(delta, memo, out=delta)
+
+    def curvature(self, z: Array) -> Array:
+        return np.zeros_like(z)
 
 
 @dataclass(frozen=True)
@@ -126,6 +144,9 @@ class LeakyReLU(Activation):
 
     def backward(self, h: Array, delta: Array, memo: Array) -> None:
         np.multiply(delta, memo, out=delta)
+
+    def curvature(self, z: Array) -> Array:
+        return np.zeros_like(z)
 
 
 @dataclass(frozen=True)
@@ -165,6 +186,10 @@ class ELU(Activation):
             np.add(memo, 1, out=memo)
             np.multiply(delta, memo, out=delta)
 
+    def curvature(self, z: Array) -> Array:
+        left = self.scale * self.alpha * np.exp(np.minimum(z, 0))
+        return np.asarray(np.where(z > 0, 0, left))
+
 
 @dataclass(frozen=True)
 class SELU(ELU):
@@ -199,6 +224,10 @@ class GELU(Activation):
     def backward(self, h: Array, delta: Array, memo: Array) -> None:
         np.multiply(delta, memo[1], out=delta)
 
+    def curvature(self, z: Array) -> Array:
+        density = np.exp(-0.5 * z * z) * (1 / math.sqrt(2 * math.pi))
+        return np.asarray(density * (2 - z * z))
+
 
 @dataclass(frozen=True)
 class SiLU(Activation):
@@ -223,6 +252,10 @@ class SiLU(Activation):
         np.divide(h, slope, out=slope)
         np.add(slope, sigmoid, out=slope)
         np.multiply(delta, slope, out=delta)
+
+    def curvature(self, z: Array) -> Array:
+        s = expit(z)
+        return np.asarray(s * (1 - s) * (2 + z * (1 - 2 * s)))
 
 
 @dataclass(frozen=True)
@@ -257,6 +290,11 @@ class Mish(Activation):
         np.add(e, d, out=e)
         np.multiply(delta, e, out=delta)
 
+    def curvature(self, z: Array) -> Array:
+        s, t = expit(z), np.tanh(np.logaddexp(0, z))
+        slope = (1 - t * t) * s  # dt/dz
+        return np.asarray(2 * slope + z * (slope * (1 - s) - 2 * t * slope * s))
+
 
 @dataclass(frozen=True)
 class Softplus(Activation):
@@ -278,6 +316,10 @@ class Softplus(Activation):
         np.expm1(memo, out=memo)
         np.multiply(delta, memo, out=delta)
         np.negative(delta, out=delta)
+
+    def curvature(self, z: Array) -> Array:
+        s = expit(z)
+        return np.asarray(s * (1 - s))
 
 
 ACTIVATIONS: dict[str, Activation] = {

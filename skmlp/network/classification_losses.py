@@ -121,6 +121,15 @@ class MulticlassLoss(ProbabilisticLoss):
         shares = softmax_of_networks(self.log_inverse_link(z))
         return np.asarray(shares[..., np.newaxis] * self._log_link_jacobian(z))
 
+    def log_link_product(self, z: Array, tangent: Array) -> Array:
+        """Return R{log p}, given R{z}."""
+        return np.asarray(tangent - self.sums(self.inverse_link(z) * tangent))
+
+    def sums(self, z: Array) -> Array:
+        """Return the sum over the group of each score, in the shape of ``z``."""
+        totals = [np.broadcast_to(total(group), group.shape) for group in self.groups(z)]
+        return np.concatenate(totals, axis=-1)
+
     def _log_link_jacobian(self, z: Array) -> Array:
         """Return d log p_i / dz_j = [i = j] - p_j, and 0 for i and j of different groups."""
         group = np.repeat(np.arange(len(self.group_sizes)), self.group_sizes)
@@ -157,6 +166,9 @@ class BinaryLogLoss(BinaryLoss):
     def gradient(self, z: Array, y: Array, delta: Array) -> None:
         expit(z, out=delta)
         subtract_smoothed(delta, y, self.label_smoothing, 2)
+
+    def hessian_product(self, z: Array, y: Array, tangent: Array) -> Array:
+        return np.asarray(expit(z) * expit(-z) * tangent)
 
 
 @dataclass(frozen=True)
@@ -198,6 +210,9 @@ class LogLoss(MulticlassLoss):
             to_log_softmax(scores, p)
             subtract_smoothed(p, targets, self.label_smoothing, p.shape[-1])
 
+    def hessian_product(self, z: Array, y: Array, tangent: Array) -> Array:
+        return np.asarray(self.inverse_link(z) * self.log_link_product(z, tangent))
+
 
 @dataclass(frozen=True)
 class BinaryFocal(BinaryLoss):
@@ -229,6 +244,16 @@ class BinaryFocal(BinaryLoss):
             yes = np.exp(self.gamma * log_q) * (q - self.gamma * p * log_p)
             no = np.exp(self.gamma * log_p) * (p - self.gamma * q * log_q)
             np.subtract((1 - targets) * no, targets * yes, out=delta[..., rows, :])
+
+    def hessian_product(self, z: Array, y: Array, tangent: Array) -> Array:
+        def curvature(log_p: Array, log_q: Array) -> Array:
+            """Return d^2/dz^2 of -q^gamma log p."""
+            p, q, gamma = np.exp(log_p), np.exp(log_q), self.gamma
+            inner = q * (1 + 2 * gamma + gamma * log_p) - gamma**2 * p * log_p
+            return np.asarray(p * np.exp(gamma * log_q) * inner)
+
+        log_p, log_q = log_expit(z), log_expit(-z)
+        return np.asarray((y * curvature(log_p, log_q) + (1 - y) * curvature(log_q, log_p)) * tangent)
 
 
 @dataclass(frozen=True)
@@ -270,6 +295,15 @@ class Focal(MulticlassLoss):
             for slope, of_group in zip(self.groups(slopes), self.groups(p), strict=True):
                 np.subtract(slope, of_group * total(slope), out=slope)
 
+    def hessian_product(self, z: Array, y: Array, tangent: Array) -> Array:
+        log_p, moved = self.log_inverse_link(z), self.log_link_product(z, tangent)
+        p = np.exp(log_p)
+        slope = y * focal_slope(log_p, p, self.gamma)
+        slope_tangent = y * focal_curvature(log_p, p, self.gamma) * moved
+        # R of slope_j - p_j sum_q slope_q
+        common = self.sums(slope_tangent) + moved * self.sums(slope)
+        return np.asarray(slope_tangent - p * common)
+
 
 def softmax_of_networks(log_p: Array) -> Array:
     """Return p (K, n, q) over its sum over the networks: the share of each in their mean."""
@@ -297,6 +331,13 @@ def focal_slope(log_p: Array, p: Array, gamma: PerNetwork) -> Array:
     """Return d loss / d log p = -(1 - p)^gamma (1 - gamma p log p / (1 - p)), finite up to p = 1."""
     q = complement(log_p)
     return np.asarray(np.exp(gamma * np.log(q)) * (gamma * p * log_p / q - 1))
+
+
+def focal_curvature(log_p: Array, p: Array, gamma: PerNetwork) -> Array:
+    """Return d `focal_slope` / d log p."""
+    q = complement(log_p)
+    power = np.exp(gamma * np.log(q)) / q
+    return np.asarray(gamma * p * power * (2 + log_p - (gamma - 1) * p * log_p / q))
 
 
 def complement(log_p: Array) -> Array:

@@ -14,7 +14,15 @@ from typing import ClassVar, TypeAlias, cast
 import numpy as np
 
 from skmlp.network.activations import Activation, Identity
-from skmlp.network.arrays import Array, Block, ones, product, product_with_transposed, transposed_product
+from skmlp.network.arrays import (
+    Array,
+    Block,
+    Dual,
+    ones,
+    product,
+    product_with_transposed,
+    transposed_product,
+)
 from skmlp.network.hyperparameters import PerNetwork, check_field, per_network, within
 from skmlp.network.initializers import Auto, Initializer
 from skmlp.network.parameters import ParameterSpec
@@ -77,6 +85,21 @@ class Trace:
     training: Training | None = None
 
 
+@dataclass
+class DualTrace:
+    """What one layer is given for a Hessian product: nothing is overwritten.
+
+    Attributes
+    ----------
+    x : Dual
+        The input: the output of the layer before.
+    training : Training
+    """
+
+    x: Dual
+    training: Training
+
+
 class Layer(ABC):
     """One link of the chain that a network is."""
 
@@ -126,12 +149,23 @@ class Layer(ABC):
         dE/d output stands in ``trace.delta``.
         """
 
+    def forward_dual(self, parameters: list[Dual], trace: DualTrace) -> Dual:
+        """Return the output and its R{.}, as `forward` computes the output in training."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward_dual.")
+
+    def backward_dual(
+        self, parameters: list[Dual], gradient: list[Array], trace: DualTrace, delta: Dual
+    ) -> Dual:
+        """Write R{dE/d parameters} into ``gradient``; return dE/dx and its R{.}, given ``delta``."""
+        raise NotImplementedError(f"{type(self).__name__} has no backward_dual.")
+
 
 @dataclass(frozen=True)
 class Dense(Layer):
     """z = x W + b; dE/dW = x' delta, dE/db = sum of delta over rows, dE/dx = delta W'.
 
-    [Bishop 2006, eq. 5.48 to 5.56; docs, eq. (1) and (9) to (11)]
+    [Bishop 2006, eq. 5.48 to 5.56; docs, eq. (1) and (9) to (11)] R{.} of these sums of products follows
+    the product rule [docs, eq. (67) and (69)].
 
     Parameters
     ----------
@@ -179,10 +213,34 @@ class Dense(Layer):
         if trace.delta_x is not None:
             product_with_transposed(trace.delta, parameters[0], out=trace.delta_x)
 
+    def forward_dual(self, parameters: list[Dual], trace: DualTrace) -> Dual:
+        weights, *biases = parameters
+        x = trace.x
+        z, z_tangent = x.value @ weights.value, x.value @ weights.tangent + x.tangent @ weights.value
+        if biases:
+            z, z_tangent = z + biases[0].value, z_tangent + biases[0].tangent
+        return Dual(z, z_tangent)
+
+    def backward_dual(
+        self, parameters: list[Dual], gradient: list[Array], trace: DualTrace, delta: Dual
+    ) -> Dual:
+        weights, x = (
+            Dual(*(array.swapaxes(-1, -2) for array in dual)) for dual in (parameters[0], trace.x)
+        )
+        gradient[0][...] = x.value @ delta.tangent + x.tangent @ delta.value
+        if len(gradient) > 1:
+            np.add.reduce(delta.tangent, axis=-2, keepdims=True, out=gradient[1])
+        tangent = delta.tangent @ weights.value + delta.value @ weights.tangent
+        return Dual(delta.value @ weights.value, tangent)
+
 
 @dataclass(frozen=True)
 class Nonlinearity(Layer):
-    """h = f(z) in place of z; dE/dz = dE/dh f'(z) in place of dE/dh."""
+    """h = f(z) in place of z; dE/dz = dE/dh f'(z) in place of dE/dh.
+
+    R{h} = f'(z) R{z}; R{dE/dz} = f'(z) R{dE/dh} + f''(z) R{z} dE/dh [Bishop 2006, eq. 5.102 and 5.107;
+    docs, eq. (68) and (70)].
+    """
 
     in_place: ClassVar[bool] = True
     activation: Activation
@@ -196,6 +254,25 @@ class Nonlinearity(Layer):
 
     def backward(self, parameters: list[Array], gradient: list[Array], trace: Trace) -> None:
         self.activation.backward(trace.output, trace.delta, trace.memo)
+
+    def forward_dual(self, parameters: list[Dual], trace: DualTrace) -> Dual:
+        h, slope = self._value_and_slope(trace.x.value)
+        return Dual(h, slope * trace.x.tangent)
+
+    def backward_dual(
+        self, parameters: list[Dual], gradient: list[Array], trace: DualTrace, delta: Dual
+    ) -> Dual:
+        z, slope = trace.x, self._value_and_slope(trace.x.value)[1]
+        curved = self.activation.curvature(z.value) * z.tangent * delta.value
+        return Dual(slope * delta.value, slope * delta.tangent + curved)
+
+    def _value_and_slope(self, z: Array) -> tuple[Array, Array]:
+        """Return f(z) and f'(z)."""
+        h, slope = z.copy(), np.ones_like(z)
+        memo = np.empty_like(z, shape=self.memo_shape(cast(Shape, z.shape)))
+        self.activation.forward(h, memo)
+        self.activation.backward(h, slope, memo)
+        return h, slope
 
 
 @dataclass(frozen=True)
@@ -243,3 +320,11 @@ class Dropout(Layer):
     def backward(self, parameters: list[Array], gradient: list[Array], trace: Trace) -> None:
         if trace.training is not None:
             np.multiply(trace.delta, trace.memo, out=trace.delta)
+
+    def forward_dual(self, parameters: list[Dual], trace: DualTrace) -> Dual:
+        return trace.x
+
+    def backward_dual(
+        self, parameters: list[Dual], gradient: list[Array], trace: DualTrace, delta: Dual
+    ) -> Dual:
+        return delta

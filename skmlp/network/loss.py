@@ -51,6 +51,13 @@ class Loss(ABC):
         All arrays have the shape of ``z``; ``y`` is only read. No array as large as ``z`` is allocated.
         """
 
+    def hessian_product(self, z: Array, y: Array, tangent: Array) -> Array:
+        """Return R{d loss/dz} = d^2 loss/dz^2 R{z} of each row, (K, n, q); R{z} is ``tangent``.
+
+        Beside `gradient`; at a kink, that of one of the sides. Only Hessians need it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no hessian_product.")
+
     def value_after_gradient(self, z: Array, y: Array) -> Array:
         """Return the `value`, given what `gradient` has left in ``z``: the scores, or log-probabilities."""
         return self.value(z, y)

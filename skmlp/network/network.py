@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from skmlp.network.activations import Activation
-from skmlp.network.arrays import Array, Block, SparseBlock
+from skmlp.network.arrays import Array, Block, Dual, SparseBlock
 from skmlp.network.hyperparameters import kept, stack_key, stacked
 from skmlp.network.initializers import Auto, Initializer
-from skmlp.network.layers import Dense, Dropout, Layer, Nonlinearity, Trace, Training
+from skmlp.network.layers import Dense, Dropout, DualTrace, Layer, Nonlinearity, Trace, Training
 from skmlp.network.normalizations import BatchNormalization, Normalization
 from skmlp.network.parameters import Layout, Parameters
 
@@ -173,6 +173,27 @@ class Network:
         """
         for i in range(len(self.layers) - 1, -1, -1):
             self.layers[i].backward(parameters.layers[i], out.layers[i], traces[i])
+
+    def hessian_product(
+        self,
+        parameters: list[list[Dual]],
+        x: Dual,
+        slopes: Callable[[Dual], Dual],
+        training: Training,
+        out: list[list[Array]],
+    ) -> None:
+        """Write R{dE/d parameters} into ``out``: a forward and a backward pass of values with their R{.}.
+
+        [Pearlmutter 1994; Bishop 2006, section 5.4.6; docs, eq. (66) to (70)] ``slopes`` turns raw scores
+        into dE/d raw scores. Layers that draw random numbers act as in prediction.
+        """
+        traces = []
+        for layer, of_layer in zip(self.layers, parameters, strict=True):
+            traces.append(DualTrace(x, training))
+            x = layer.forward_dual(of_layer, traces[-1])
+        delta = slopes(x)
+        for i in range(len(self.layers) - 1, -1, -1):
+            delta = self.layers[i].backward_dual(parameters[i], out[i], traces[i], delta)
 
 
 def multilayer_perceptron(

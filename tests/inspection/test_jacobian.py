@@ -18,7 +18,7 @@ from sklearn.preprocessing import (
 
 from skmlp import MixtureDensityRegressor, MLPClassifier, MLPRegressor
 from skmlp.inspection import jacobian
-from skmlp.inspection.jacobian import SCALERS
+from skmlp.inspection.jacobians import SCALERS
 from skmlp.network.activations import ACTIVATIONS
 from skmlp.network.loss import Loss
 from skmlp.network.losses import Focal, Poisson, SquaredError

@@ -17,6 +17,9 @@ from skmlp.fitting.class_targets import MULTIOUTPUT
 from skmlp.inspection.plotting import check_is_ours
 from skmlp.network.arrays import Array
 from skmlp.network.codes import groups
+from skmlp.network.loss import Loss
+from skmlp.network.network import Network
+from skmlp.network.parameters import Parameters
 
 SCALERS: dict[type, Callable[[Any], Any]] = {
     StandardScaler: lambda scaler: 1 if scaler.scale_ is None else 1 / scaler.scale_,
@@ -117,7 +120,7 @@ class Differentiable:
             self.targets = self.network._fitted_targets(self.loss)
             self.loss = self.targets.loss
         if of == "predictions":
-            check_beside(self.loss, "inverse_link", "link_jacobian", "or choose of='raw'")
+            check_beside(self.loss, "inverse_link", "link_jacobian", ", or choose of='raw'")
 
     def checked(self, X: Any) -> Any:
         """Return X, or raise an error if it is sparse."""
@@ -129,10 +132,23 @@ class Differentiable:
         return X
 
     def scaled(self, X: Any) -> Any:
-        """Return X as the network is given it."""
+        """Return X as the estimator of the network is given it."""
         for scaler in self.scalers:
             X = scaler.transform(X)
         return X
+
+    def ready(self, X: Any) -> tuple[Network, Parameters, Array]:
+        """Return the network, its parameters, and X as it sees it."""
+        fitted, layers, x = self.network._ready_to_predict(self.scaled(self.checked(X)))
+        dtype = np.result_type(*(array for layer in layers for array in layer))
+        return fitted.network, fitted.network.layout.view(fitted.theta(dtype)), x
+
+    @property
+    def is_linear_in_scores(self) -> bool:
+        """Whether the `values` are linear functions of the raw scores."""
+        if self.of == "raw":
+            return self.targets is None or self.network.n_members == 1
+        return type(self.loss).link_jacobian is Loss.link_jacobian
 
     def values(self, X: Any) -> Array:
         """Return the outputs, (n, p)."""
@@ -149,14 +165,11 @@ class Differentiable:
 
     def jacobian(self, X: Any) -> Array:
         """Return the derivatives of the `values` by X, (n, p, m)."""
-        fitted, layers, x = self.network._ready_to_predict(self.scaled(self.checked(X)))
-        dtype = np.result_type(*(array for layer in layers for array in layer))
-        parameters = fitted.network.layout.view(fitted.theta(dtype))
-        derivatives = fitted.network.jacobian(parameters, x, self.slopes)
-        for scaler in self.scalers:
-            derivatives = derivatives * np.asarray(SCALERS[type(scaler)](scaler), dtype)
-        if hasattr(self.network, "x_scaler_"):
-            derivatives = derivatives * np.asarray(1 / self.network.x_scaler_.scale_, dtype)
+        network, parameters, x = self.ready(X)
+        derivatives = network.jacobian(parameters, x, self.slopes)
+        own = self.network._scalers().x
+        for scaler in [*self.scalers, *([] if own is None else [own])]:
+            derivatives = derivatives * np.asarray(SCALERS[type(scaler)](scaler), derivatives.dtype)
         return np.asarray(derivatives)
 
     def slopes(self, z: Array) -> Array:
@@ -181,10 +194,10 @@ class Differentiable:
         return [of_target.swapaxes(-1, -2) for of_target in of_targets]
 
 
-def check_beside(choice: Any, first: str, second: str, way_out: str) -> None:
+def check_beside(choice: Any, first: str, second: str, way_out: str = "") -> None:
     """Raise an error if a class has its own method ``first``, and not the ``second`` that belongs to it."""
     kinds = type(choice).__mro__
     owner = next(i for i, kind in enumerate(kinds) if first in vars(kind))
     if not any(second in vars(kind) for kind in kinds[: owner + 1]):
         name = kinds[owner].__name__
-        raise ValueError(f"{name} has {first}, and beside it no {second}: add it{', ' + way_out}.")
+        raise ValueError(f"{name} has {first}, and beside it no {second}: add it{way_out}.")
