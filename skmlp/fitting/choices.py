@@ -48,6 +48,7 @@ class NetworkChoices:
         One per hidden layer; of a network without any, the one that its initial weights are scaled for.
     initializer : Initializer
     normalization : Normalization, or None
+    skip : bool
     dropout : tuple of float
         One rate per hidden layer.
     loss : Loss
@@ -59,6 +60,7 @@ class NetworkChoices:
     initializer: Initializer
     normalization: Normalization | None
     loss: Loss
+    skip: bool
     dropout: tuple[float, ...] = per_network()
 
     @classmethod
@@ -77,6 +79,7 @@ class NetworkChoices:
             initializer=choice_of(params["initializer"], INITIALIZERS),
             normalization=None if normalization is None else choice_of(normalization, NORMALIZATIONS),
             loss=loss,
+            skip=bool(params["skip"]),
             dropout=tuple(map(float, rates)),
         )
 
@@ -99,6 +102,7 @@ def _network(choices: NetworkChoices, n_inputs: int, n_outputs: int) -> Network:
         initializer=choices.initializer,
         normalization=choices.normalization,
         dropout=choices.dropout,
+        skip=choices.skip,
     )
 
 

@@ -75,6 +75,10 @@ class Trace:
     memo : array
         What forward notes down for backward; empty for a layer that needs nothing.
     training : Training, or None in prediction
+    first : Trace, or None
+        That of the first layer, whose input a layer may see too; None for the first layer itself.
+    direct_delta_x : array of shape (K, n, m), or None
+        For the first layer: what a later layer that sees its input adds to ``delta_x``.
     """
 
     x: Block
@@ -83,6 +87,8 @@ class Trace:
     delta: Array
     memo: Array
     training: Training | None = None
+    first: Trace | None = None
+    direct_delta_x: Array | None = None
 
 
 @dataclass
@@ -93,10 +99,13 @@ class DualTrace:
     ----------
     x : Dual
         The input: the output of the layer before.
+    first : Dual
+        The input of the first layer.
     training : Training
     """
 
     x: Dual
+    first: Dual
     training: Training
 
 
@@ -136,7 +145,8 @@ class Layer(ABC):
             output = np.empty_like(like, shape=(*shape[:-1], self.n_outputs(shape[-1])))
             delta = np.empty_like(output)
         memo = np.empty_like(like, shape=self.memo_shape(shape))
-        return Trace(x, delta_x, output, delta, memo, training)
+        first = before and (before.first or before)
+        return Trace(x, delta_x, output, delta, memo, training, first)
 
     @abstractmethod
     def forward(self, parameters: list[Array], trace: Trace) -> None:
@@ -327,4 +337,49 @@ class Dropout(Layer):
     def backward_dual(
         self, parameters: list[Dual], gradient: list[Array], trace: DualTrace, delta: Dual
     ) -> Dual:
+        return delta
+
+
+@dataclass(frozen=True)
+class Skip(Layer):
+    """z = h + x W, with the network's inputs x: a linear path past all layers [docs, eq. (72)].
+
+    dE/dh = delta, dE/dW = x' delta; what it adds to dE/dx is delta W'. The direct weights W start at zero.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Of the network.
+    """
+
+    in_place: ClassVar[bool] = True
+    n_inputs: int
+
+    def specs(self, n_inputs: int) -> list[ParameterSpec]:
+        return [ParameterSpec("weights", (self.n_inputs, n_inputs), "skip_coefs_", penalized=True)]
+
+    def initialize(self, parameters: list[Array], random_state: np.random.RandomState) -> None:
+        parameters[0][...] = 0
+
+    def memo_shape(self, shape: Shape) -> tuple[int, ...]:
+        return shape
+
+    def forward(self, parameters: list[Array], trace: Trace) -> None:
+        product(cast(Trace, trace.first).x, parameters[0], out=trace.memo)
+        np.add(trace.output, trace.memo, out=trace.output)
+
+    def backward(self, parameters: list[Array], gradient: list[Array], trace: Trace) -> None:
+        first = cast(Trace, trace.first)
+        transposed_product(first.x, trace.delta, out=gradient[0])
+        if first.delta_x is not None:
+            first.direct_delta_x = np.matmul(trace.delta, parameters[0].swapaxes(-1, -2))
+
+    def forward_dual(self, parameters: list[Dual], trace: DualTrace) -> Dual:
+        x, weights = trace.first.value, parameters[0]
+        return Dual(trace.x.value + x @ weights.value, trace.x.tangent + x @ weights.tangent)
+
+    def backward_dual(
+        self, parameters: list[Dual], gradient: list[Array], trace: DualTrace, delta: Dual
+    ) -> Dual:
+        gradient[0][...] = trace.first.value.swapaxes(-1, -2) @ delta.tangent
         return delta

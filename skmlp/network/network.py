@@ -12,7 +12,7 @@ from skmlp.network.activations import Activation
 from skmlp.network.arrays import Array, Block, Dual, SparseBlock
 from skmlp.network.hyperparameters import kept, stack_key, stacked
 from skmlp.network.initializers import Auto, Initializer
-from skmlp.network.layers import Dense, Dropout, DualTrace, Layer, Nonlinearity, Trace, Training
+from skmlp.network.layers import Dense, Dropout, DualTrace, Layer, Nonlinearity, Skip, Trace, Training
 from skmlp.network.normalizations import BatchNormalization, Normalization
 from skmlp.network.parameters import Layout, Parameters
 
@@ -85,7 +85,8 @@ class Network:
         leaves the last layer as it is.
         """
         if scores is not None:
-            weights, biases = self.layout.view(theta).layers[-1]
+            last = -2 if isinstance(self.layers[-1], Skip) else -1  # the direct weights are zero already
+            weights, biases = self.layout.view(theta).layers[last]
             weights[...], biases[...] = 0, scores
 
     def traces(
@@ -173,6 +174,9 @@ class Network:
         """
         for i in range(len(self.layers) - 1, -1, -1):
             self.layers[i].backward(parameters.layers[i], out.layers[i], traces[i])
+        first = traces[0]
+        if first.delta_x is not None and first.direct_delta_x is not None:
+            np.add(first.delta_x, first.direct_delta_x, out=first.delta_x)
 
     def hessian_product(
         self,
@@ -187,9 +191,9 @@ class Network:
         [Pearlmutter 1994; Bishop 2006, section 5.4.6; docs, eq. (66) to (70)] ``slopes`` turns raw scores
         into dE/d raw scores. Layers that draw random numbers act as in prediction.
         """
-        traces = []
+        traces, first = [], x
         for layer, of_layer in zip(self.layers, parameters, strict=True):
-            traces.append(DualTrace(x, training))
+            traces.append(DualTrace(x, first, training))
             x = layer.forward_dual(of_layer, traces[-1])
         delta = slopes(x)
         for i in range(len(self.layers) - 1, -1, -1):
@@ -205,6 +209,7 @@ def multilayer_perceptron(
     initializer: Initializer | None = None,
     normalization: Normalization | None = None,
     dropout: Sequence[float] = (),
+    skip: bool = False,
 ) -> Network:
     """Return the network of dense layers with activations between them and raw scores at the end.
 
@@ -219,6 +224,8 @@ def multilayer_perceptron(
         Comes before each activation.
     dropout : sequence of float, default=()
         The rate after each activation; empty: none.
+    skip : bool, default=False
+        Whether a linear path leads from the inputs to the raw scores.
     """
     n_hidden = len(hidden_layer_sizes)
     initializer = initializer or Auto()
@@ -232,4 +239,5 @@ def multilayer_perceptron(
         layers += [Nonlinearity(f)]
         layers += [Dropout(rate)] if rate else []
     layers += [Dense(n_outputs, initializer, activations[-1])]
+    layers += [Skip(n_inputs)] if skip else []
     return Network(n_inputs, layers)
