@@ -147,7 +147,7 @@ class Differentiable:
     def is_linear_in_scores(self) -> bool:
         """Whether the `values` are linear functions of the raw scores."""
         if self.of == "raw":
-            return self.targets is None or self.network.n_members == 1
+            return self.targets is None or self.network.coefs_[0].ndim == 2
         return type(self.loss).link_jacobian is Loss.link_jacobian
 
     def values(self, X: Any) -> Array:
