@@ -17,8 +17,9 @@ PUBLIC = {
     " Softplus Tanh",
     "skmlp.distributions": "GaussianMixture",
     "skmlp.initializers": "Auto INITIALIZERS Initializer Orthogonal TruncatedNormal VarianceScaling",
-    "skmlp.inspection": "DensityDisplay GradientCheck LossCurveDisplay NetworkDisplay Summary"
-    " TrainingAnimation WeightsDisplay check_gradients hidden_activations summary",
+    "skmlp.inspection": "AttributionDisplay DensityDisplay GradientCheck LossCurveDisplay NetworkDisplay"
+    " Summary TrainingAnimation WeightsDisplay check_gradients hessian_product hidden_activations"
+    " integrated_gradients jacobian summary",
     "skmlp.layers": "BatchNormalization LayerNormalization NORMALIZATIONS Normalization",
     "skmlp.losses": "AbsoluteError BinaryFocal BinaryLogLoss BinaryLoss Focal Gamma Huber LOSSES LogLoss"
     " Loss MulticlassLoss Poisson ProbabilisticLoss Quantile Quantiles SquaredError",

@@ -14,6 +14,8 @@ intercepts_ : list of ndarray of shape (n_units,), or (n_members, n_units)
 normalization_parameters_ : list of lists of ndarray of shape (n_units,), or (n_members, n_units)
     Gain and shift of each hidden layer, and with 'batch' its running mean and variance; only with
     ``normalization``.
+skip_coefs_ : list of one ndarray of shape (n_features, n_outputs), or (n_members, n_features, n_outputs)
+    Weights of the linear path from the features to the raw scores; only with ``skip``.
 loss_ : float
     The loss of the last epoch.
 best_loss_ : float or None

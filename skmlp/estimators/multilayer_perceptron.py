@@ -87,6 +87,7 @@ class BaseMultilayerPerceptron(DocumentationLinkMixin, CallbackSupportMixin, Bas
     initializer: str | Initializer = "auto"
     dropout: float | Sequence[float] = 0.0
     normalization: str | Normalization | None = None
+    skip: bool = False
     scoring: str | Callable[..., Any] | None = None
     n_members: int = 1
     max_time: float | None = None
@@ -188,7 +189,9 @@ class BaseMultilayerPerceptron(DocumentationLinkMixin, CallbackSupportMixin, Bas
         """Return what the fitted network computes; of weights set by hand, what would be fitted."""
         coefs = self.coefs_
         is_fitted = hasattr(self, "_fitted_params")
-        params = {"initializer": "auto"} | self._fitted_params if is_fitted else self._params()
+        params = (
+            {"initializer": "auto", "skip": False} | self._fitted_params if is_fitted else self._params()
+        )
         params |= {"hidden_layer_sizes": tuple(np.shape(coef)[-1] for coef in coefs[:-1])}
         return NetworkChoices.of(params, type(self)._loss_of(params))
 

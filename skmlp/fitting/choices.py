@@ -51,6 +51,7 @@ class NetworkChoices:
         One per hidden layer; of a network without any, the one that its initial weights are scaled for.
     initializer : Initializer
     normalization : Normalization, or None
+    skip : bool
     dropout : tuple of float
         One rate per hidden layer.
     is_monotonic : bool
@@ -64,6 +65,7 @@ class NetworkChoices:
     initializer: Initializer
     normalization: Normalization | None
     loss: Loss
+    skip: bool
     is_monotonic: bool
     dropout: tuple[float, ...] = per_network()
 
@@ -83,6 +85,7 @@ class NetworkChoices:
             initializer=choice_of(params["initializer"], INITIALIZERS),
             normalization=None if normalization is None else choice_of(normalization, NORMALIZATIONS),
             loss=loss,
+            skip=bool(params["skip"]),
             is_monotonic=any(signs_of(params.get("monotonic_cst")).values()),
             dropout=tuple(map(float, rates)),
         )
@@ -109,6 +112,7 @@ def _network(choices: NetworkChoices, n_inputs: int, n_outputs: int) -> Network:
         initializer=choices.initializer,
         normalization=choices.normalization,
         dropout=choices.dropout,
+        skip=choices.skip,
     )
 
 

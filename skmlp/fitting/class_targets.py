@@ -185,6 +185,15 @@ class ClassTargets(Targets):
         # The probability of the first class, 1 - p(z), is p(-z): exact however small it is.
         return link(np.concatenate([-z, z], axis=1))
 
+    def probability_jacobian(self, z: Array) -> Array:
+        """Return d probability_i / dz_j of each row, (..., n, n_columns, q), beside `probabilities`."""
+        jacobian = self.loss.link_jacobian(z)
+        if self.kind != "binary":
+            return jacobian
+        if len(self.classes) == 1:
+            return np.zeros_like(jacobian)
+        return np.concatenate([-jacobian, jacobian], axis=-2)
+
 
 def is_yes_no(values: Any) -> bool:
     """Return whether all values of an array or a sparse matrix are 0 or 1, or False or True."""

@@ -33,12 +33,13 @@ def check_hidden_layers(params: Mapping[str, Any]) -> None:
     is_on = {
         "dropout": any(rate > 0 for rate in ([params["dropout"]] if rates is None else rates)),
         "normalization": params["normalization"] is not None,
+        "skip": params["skip"],
     }
     for name, on in is_on.items():
         if on and not n_hidden:
             raise ValueError(
-                f"{name}={params[name]!r} works on hidden layers, and hidden_layer_sizes={sizes!r} has"
-                f" none: add one, or leave {name} out."
+                f"{name}={params[name]!r} is for networks with hidden layers, and"
+                f" hidden_layer_sizes={sizes!r} has none: add one, or leave {name} out."
             )
 
 

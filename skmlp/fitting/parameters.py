@@ -200,6 +200,15 @@ PARAMETERS: dict[str, Parameter] = {
         """,
         predicts=True,
     ),
+    "skip": Parameter(
+        "bool",
+        is_boolean,
+        """
+        Whether a linear path leads from the features past the hidden layers to the raw scores: the network
+        is a linear model plus what the hidden layers correct.
+        """,
+        predicts=True,
+    ),
     "standardize": Parameter(
         "bool",
         is_boolean,

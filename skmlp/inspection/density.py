@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_array, column_or_1d
 
-from skmlp.inspection.plotting import BLUE, ORANGE, axes_for, check_count, check_is_network
+from skmlp.inspection.plotting import BLUE, ORANGE, as_named, axes_for, check_count, check_is_network
 from skmlp.network.arrays import Array
 
 
@@ -121,9 +121,7 @@ class DensityDisplay:
         x_grid = np.linspace(x.min(), x.max(), grid_resolution)
         grid = np.tile(np.median(samples, axis=0), (grid_resolution, 1))
         grid[:, j] = x_grid
-        # The estimator gets the feature names that it was fitted with.
-        named = grid if names is None else type(X)(dict(zip(names, grid.T, strict=True)))
-        distribution = estimator.predict_dist(named)
+        distribution = estimator.predict_dist(as_named(grid, X))
         mean = distribution.mean()
         if mean.ndim != 1:
             raise ValueError(f"The estimator predicts {mean.shape[1]} targets: one can be drawn.")

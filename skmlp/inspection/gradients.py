@@ -145,16 +145,8 @@ def check_gradients(
     """
     if not is_number(eps, 0, low_open=True):
         raise ValueError(f"eps={eps!r} must be a positive number, such as 1e-6.")
-    check_is_ours(estimator)
-    if is_cost(getattr(estimator, "loss", None)):
-        raise ValueError(f"loss={estimator.loss!r} has no gradient that could be checked.")
+    problem = problem_at_weights(estimator, X, y, sample_weight)
     is_fitted = hasattr(estimator, "coefs_")
-    twin = copy.copy(getattr(estimator, "members_", [estimator])[0]) if is_fitted else clone(estimator)
-    twin.set_params(dtype="float64", n_members=1, early_stopping=False, warm_start=False, checkpoint=None)
-    if is_fitted:
-        sizes = twin._fitted_choices().hidden_layer_sizes
-        twin.set_params(**twin._fitted_params | {"hidden_layer_sizes": sizes})
-    problem = problem_of(twin, X, y, sample_weight, incremental=is_fitted)
     with np.errstate(invalid="ignore"):  # as in training; see Network.output
         slopes = Slopes(problem, problem.theta[0])
         rows = [slopes.error(name, indices, eps) for name, indices in named_arrays(problem.network)]
@@ -162,6 +154,20 @@ def check_gradients(
         f"{type(estimator).__name__}: the gradient at {'the fitted' if is_fitted else 'initial'} weights"
     )
     return GradientCheck(title, rows, dtype_changes(problem))
+
+
+def problem_at_weights(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Problem:
+    """Return the training objective of one network in float64, at its fitted or its initial weights."""
+    check_is_ours(estimator)
+    if is_cost(getattr(estimator, "loss", None)):
+        raise ValueError(f"loss={estimator.loss!r} has no gradient.")
+    is_fitted = hasattr(estimator, "coefs_")
+    twin = copy.copy(getattr(estimator, "members_", [estimator])[0]) if is_fitted else clone(estimator)
+    twin.set_params(dtype="float64", n_members=1, early_stopping=False, warm_start=False, checkpoint=None)
+    if is_fitted:
+        sizes = twin._fitted_choices().hidden_layer_sizes
+        twin.set_params(**twin._fitted_params | {"hidden_layer_sizes": sizes})
+    return problem_of(twin, X, y, sample_weight, incremental=is_fitted)
 
 
 def dtype_changes(problem: Problem) -> list[str]:

@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmlp.estimators.multilayer_perceptron import BaseMultilayerPerceptron
 from skmlp.fitting.values import is_integer
+from skmlp.network.arrays import Array
 
 COLORS = (
     "#0072B2",
@@ -69,6 +70,12 @@ def check_index(name: str, index: int, n: int, there_are: str) -> None:
         raise ValueError(
             f"{name}={index!r}: {there_are}, counted from 0; negative numbers count from the last."
         )
+
+
+def as_named(array: Array, X: Any) -> Any:
+    """Return samples with the feature names that ``X`` has, which an estimator was fitted with."""
+    names = getattr(X, "columns", None)
+    return array if names is None else type(X)(dict(zip(names, array.T, strict=True)))
 
 
 def weights_of(estimator: Any, member: int) -> tuple[list[Any], list[Any]]:

@@ -28,6 +28,8 @@ class Activation(ABC):
     """Number of arrays in ``memo``."""
     is_rising: ClassVar[bool] = False
     """Whether f(z) never falls: such networks can be monotonic."""
+    piecewise_linear: ClassVar[bool] = False
+    """Whether f is linear where z > 0, and where z < 0."""
     glorot_factor: ClassVar[float] = 6.0
     """Initial weights are uniform within ``sqrt(glorot_factor / (fan_in + fan_out))``."""
 
@@ -39,6 +41,10 @@ class Activation(ABC):
     def backward(self, h: Array, delta: Array, memo: Array) -> None:
         """Overwrite ``delta`` = dE/dh by dE/dz = dE/dh * f'(z)."""
 
+    def curvature(self, z: Array) -> Array:
+        """Return f''(z) as a new array; at a kink, that of one of the sides. Only Hessians need it."""
+        raise NotImplementedError(f"{type(self).__name__} has no curvature.")
+
 
 @dataclass(frozen=True)
 class Identity(Activation):
@@ -46,12 +52,16 @@ class Identity(Activation):
 
     name: ClassVar[str] = "identity"
     is_rising: ClassVar[bool] = True
+    piecewise_linear: ClassVar[bool] = True
 
     def forward(self, z: Array, memo: Array) -> None:
         pass
 
     def backward(self, h: Array, delta: Array, memo: Array) -> None:
         pass
+
+    def curvature(self, z: Array) -> Array:
+        return np.zeros_like(z)
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,10 @@ class Logistic(Activation):
         np.subtract(1, h, out=memo)
         np.multiply(delta, memo, out=delta)
 
+    def curvature(self, z: Array) -> Array:
+        h = expit(z)
+        return np.asarray(h * (1 - h) * (1 - 2 * h))
+
 
 @dataclass(frozen=True)
 class Tanh(Activation):
@@ -87,6 +101,10 @@ class Tanh(Activation):
         np.subtract(1, memo, out=memo)
         np.multiply(delta, memo, out=delta)
 
+    def curvature(self, z: Array) -> Array:
+        h = np.tanh(z)
+        return np.asarray(-2 * h * (1 - h * h))
+
 
 @dataclass(frozen=True)
 class ReLU(Activation):
@@ -94,6 +112,7 @@ class ReLU(Activation):
 
     name: ClassVar[str] = "relu"
     is_rising: ClassVar[bool] = True
+    piecewise_linear: ClassVar[bool] = True
 
     def forward(self, z: Array, memo: Array) -> None:
         np.maximum(z, 0, out=z)
@@ -102,6 +121,9 @@ class ReLU(Activation):
         # A product with the mask: numpy's assignment at one is ten times slower.
         np.greater(h, 0, out=memo)
         np.multiply(delta, memo, out=delta)
+
+    def curvature(self, z: Array) -> Array:
+        return np.zeros_like(z)
 
 
 @dataclass(frozen=True)
@@ -114,6 +136,7 @@ class LeakyReLU(Activation):
     """
 
     name: ClassVar[str] = "leaky_relu"
+    piecewise_linear: ClassVar[bool] = True
     slope: float = 0.01
 
     def __post_init__(self) -> None:
@@ -132,6 +155,9 @@ class LeakyReLU(Activation):
 
     def backward(self, h: Array, delta: Array, memo: Array) -> None:
         np.multiply(delta, memo, out=delta)
+
+    def curvature(self, z: Array) -> Array:
+        return np.zeros_like(z)
 
 
 @dataclass(frozen=True)
@@ -171,6 +197,10 @@ class ELU(Activation):
             np.multiply(memo, 1 / self.alpha - 1, out=memo)
             np.add(memo, 1, out=memo)
             np.multiply(delta, memo, out=delta)
+
+    def curvature(self, z: Array) -> Array:
+        left = self.scale * self.alpha * np.exp(np.minimum(z, 0))
+        return np.asarray(np.where(z > 0, 0, left))
 
 
 @dataclass(frozen=True)
@@ -237,6 +267,10 @@ class GELU(Activation):
     def backward(self, h: Array, delta: Array, memo: Array) -> None:
         np.multiply(delta, memo[0], out=delta)
 
+    def curvature(self, z: Array) -> Array:
+        density = np.exp(-0.5 * z * z) * (1 / math.sqrt(2 * math.pi))
+        return np.asarray(density * (2 - z * z))
+
 
 @dataclass(frozen=True)
 class SiLU(Activation):
@@ -261,6 +295,10 @@ class SiLU(Activation):
         np.divide(h, slope, out=slope)
         np.add(slope, sigmoid, out=slope)
         np.multiply(delta, slope, out=delta)
+
+    def curvature(self, z: Array) -> Array:
+        s = expit(z)
+        return np.asarray(s * (1 - s) * (2 + z * (1 - 2 * s)))
 
 
 @dataclass(frozen=True)
@@ -295,6 +333,11 @@ class Mish(Activation):
         np.add(e, d, out=e)
         np.multiply(delta, e, out=delta)
 
+    def curvature(self, z: Array) -> Array:
+        s, t = expit(z), np.tanh(np.logaddexp(0, z))
+        slope = (1 - t * t) * s  # dt/dz
+        return np.asarray(2 * slope + z * (slope * (1 - s) - 2 * t * slope * s))
+
 
 @dataclass(frozen=True)
 class Softplus(Activation):
@@ -317,6 +360,10 @@ class Softplus(Activation):
         np.expm1(memo, out=memo)
         np.multiply(delta, memo, out=delta)
         np.negative(delta, out=delta)
+
+    def curvature(self, z: Array) -> Array:
+        s = expit(z)
+        return np.asarray(s * (1 - s))
 
 
 ACTIVATIONS: dict[str, Activation] = {

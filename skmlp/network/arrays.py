@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from scipy import sparse
@@ -12,6 +12,19 @@ from scipy.sparse.linalg import LinearOperator
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 """A dense array of any shape and dtype."""
+
+
+class Dual(NamedTuple):
+    """An array and R{array}, its derivative along a direction of the parameters [Pearlmutter 1994].
+
+    Attributes
+    ----------
+    value, tangent : arrays
+        Where several directions belong to one network, only the tangents have the axis K > 1.
+    """
+
+    value: Array
+    tangent: Array
 
 
 class CenteredRows(LinearOperator):

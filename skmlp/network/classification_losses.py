@@ -13,7 +13,7 @@ from scipy.special import expit, log_expit, logsumexp
 from skmlp.network.arrays import Array
 from skmlp.network.codes import groups
 from skmlp.network.hyperparameters import PerNetwork, check_field, is_used, per_network, within
-from skmlp.network.loss import Loss
+from skmlp.network.loss import Loss, diagonal
 from skmlp.network.softmax import log_softmax, row_blocks, softmax, to_log_softmax, total
 
 
@@ -34,6 +34,10 @@ class ProbabilisticLoss(Loss):
     @abstractmethod
     def scores_of_mean(self, z: Array) -> Array:
         """Return raw scores (n, q) whose probabilities are the mean of those of ``z`` (K, n, q)."""
+
+    @abstractmethod
+    def jacobian_of_mean(self, z: Array) -> Array:
+        """Return d `scores_of_mean` / dz, shape (K, n, q, q): of each score, by those of each network."""
 
     def _without_zeros(self, p: Array, z: Array) -> Array:
         """Make probabilities that underflow positive, in the order of their logarithms; in place.
@@ -63,6 +67,13 @@ class BinaryLoss(ProbabilisticLoss):
     def scores_of_mean(self, z: Array) -> Array:
         # log-odds of the mean; the 1 / K of both means cancels.
         return np.asarray(logsumexp(log_expit(z), axis=0) - logsumexp(log_expit(-z), axis=0))
+
+    def link_jacobian(self, z: Array) -> Array:
+        return diagonal(expit(z) * expit(-z))
+
+    def jacobian_of_mean(self, z: Array) -> Array:
+        yes, no = softmax_of_networks(log_expit(z)), softmax_of_networks(log_expit(-z))
+        return diagonal(yes * expit(-z) + no * expit(z))
 
     def allows(self, y: Array) -> bool:
         return bool(np.all((y >= 0) & (y <= 1)))
@@ -102,6 +113,30 @@ class MulticlassLoss(ProbabilisticLoss):
     def scores_of_mean(self, z: Array) -> Array:
         return np.asarray(logsumexp(self.log_inverse_link(z), axis=0)) - math.log(len(z))
 
+    def link_jacobian(self, z: Array) -> Array:
+        # dp_i / dz_j = p_i d log p_i / dz_j
+        return np.asarray(self.inverse_link(z)[..., np.newaxis] * self._log_link_jacobian(z))
+
+    def jacobian_of_mean(self, z: Array) -> Array:
+        shares = softmax_of_networks(self.log_inverse_link(z))
+        return np.asarray(shares[..., np.newaxis] * self._log_link_jacobian(z))
+
+    def log_link_product(self, z: Array, tangent: Array) -> Array:
+        """Return R{log p}, given R{z}."""
+        return np.asarray(tangent - self.sums(self.inverse_link(z) * tangent))
+
+    def sums(self, z: Array) -> Array:
+        """Return the sum over the group of each score, in the shape of ``z``."""
+        totals = [np.broadcast_to(total(group), group.shape) for group in self.groups(z)]
+        return np.concatenate(totals, axis=-1)
+
+    def _log_link_jacobian(self, z: Array) -> Array:
+        """Return d log p_i / dz_j = [i = j] - p_j, and 0 for i and j of different groups."""
+        group = np.repeat(np.arange(len(self.group_sizes)), self.group_sizes)
+        same_group = (group[:, np.newaxis] == group).astype(z.dtype)
+        p = self.inverse_link(z)[..., np.newaxis, :]
+        return np.asarray(np.eye(z.shape[-1], dtype=z.dtype) - same_group * p)
+
     def allows(self, y: Array) -> bool:
         sums = [np.add.reduce(group, axis=-1) for group in self.groups(y)]
         return bool(np.all(y >= 0)) and all(np.allclose(s, 1) for s in sums)
@@ -131,6 +166,9 @@ class BinaryLogLoss(BinaryLoss):
     def gradient(self, z: Array, y: Array, delta: Array) -> None:
         expit(z, out=delta)
         subtract_smoothed(delta, y, self.label_smoothing, 2)
+
+    def hessian_product(self, z: Array, y: Array, tangent: Array) -> Array:
+        return np.asarray(expit(z) * expit(-z) * tangent)
 
 
 @dataclass(frozen=True)
@@ -172,6 +210,9 @@ class LogLoss(MulticlassLoss):
             to_log_softmax(scores, p)
             subtract_smoothed(p, targets, self.label_smoothing, p.shape[-1])
 
+    def hessian_product(self, z: Array, y: Array, tangent: Array) -> Array:
+        return np.asarray(self.inverse_link(z) * self.log_link_product(z, tangent))
+
 
 @dataclass(frozen=True)
 class BinaryFocal(BinaryLoss):
@@ -203,6 +244,16 @@ class BinaryFocal(BinaryLoss):
             yes = np.exp(self.gamma * log_q) * (q - self.gamma * p * log_p)
             no = np.exp(self.gamma * log_p) * (p - self.gamma * q * log_q)
             np.subtract((1 - targets) * no, targets * yes, out=delta[..., rows, :])
+
+    def hessian_product(self, z: Array, y: Array, tangent: Array) -> Array:
+        def curvature(log_p: Array, log_q: Array) -> Array:
+            """Return d^2/dz^2 of -q^gamma log p."""
+            p, q, gamma = np.exp(log_p), np.exp(log_q), self.gamma
+            inner = q * (1 + 2 * gamma + gamma * log_p) - gamma**2 * p * log_p
+            return np.asarray(p * np.exp(gamma * log_q) * inner)
+
+        log_p, log_q = log_expit(z), log_expit(-z)
+        return np.asarray((y * curvature(log_p, log_q) + (1 - y) * curvature(log_q, log_p)) * tangent)
 
 
 @dataclass(frozen=True)
@@ -244,6 +295,20 @@ class Focal(MulticlassLoss):
             for slope, of_group in zip(self.groups(slopes), self.groups(p), strict=True):
                 np.subtract(slope, of_group * total(slope), out=slope)
 
+    def hessian_product(self, z: Array, y: Array, tangent: Array) -> Array:
+        log_p, moved = self.log_inverse_link(z), self.log_link_product(z, tangent)
+        p = np.exp(log_p)
+        slope = y * focal_slope(log_p, p, self.gamma)
+        slope_tangent = y * focal_curvature(log_p, p, self.gamma) * moved
+        # R of slope_j - p_j sum_q slope_q
+        common = self.sums(slope_tangent) + moved * self.sums(slope)
+        return np.asarray(slope_tangent - p * common)
+
+
+def softmax_of_networks(log_p: Array) -> Array:
+    """Return p (K, n, q) over its sum over the networks: the share of each in their mean."""
+    return np.asarray(np.exp(log_p - logsumexp(log_p, axis=0)))
+
 
 def smoothed(y: Array, label_smoothing: PerNetwork, n_classes: int) -> Array:
     """Return the targets with a part of each spread over all classes."""
@@ -266,6 +331,13 @@ def focal_slope(log_p: Array, p: Array, gamma: PerNetwork) -> Array:
     """Return d loss / d log p = -(1 - p)^gamma (1 - gamma p log p / (1 - p)), finite up to p = 1."""
     q = complement(log_p)
     return np.asarray(np.exp(gamma * np.log(q)) * (gamma * p * log_p / q - 1))
+
+
+def focal_curvature(log_p: Array, p: Array, gamma: PerNetwork) -> Array:
+    """Return d `focal_slope` / d log p."""
+    q = complement(log_p)
+    power = np.exp(gamma * np.log(q)) / q
+    return np.asarray(gamma * p * power * (2 + log_p - (gamma - 1) * p * log_p / q))
 
 
 def complement(log_p: Array) -> Array:

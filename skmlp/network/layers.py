@@ -14,7 +14,15 @@ from typing import ClassVar, TypeAlias, cast
 import numpy as np
 
 from skmlp.network.activations import Activation, Identity
-from skmlp.network.arrays import Array, Block, ones, product, product_with_transposed, transposed_product
+from skmlp.network.arrays import (
+    Array,
+    Block,
+    Dual,
+    ones,
+    product,
+    product_with_transposed,
+    transposed_product,
+)
 from skmlp.network.hyperparameters import PerNetwork, check_field, per_network, within
 from skmlp.network.initializers import Auto, Initializer
 from skmlp.network.parameters import ParameterSpec
@@ -58,7 +66,7 @@ class Trace:
         in prediction it has the shape (n, m) where all networks see the same rows.
     delta_x : array of shape (K, n, m), or None
         Where backward writes W dE/dx, W the weight of the block; None for the first layer, as nothing
-        depends on it.
+        that is trained depends on it.
     output : array of shape (K, n, q)
         What the layer computes.
     delta : array of shape (K, n, q)
@@ -67,6 +75,10 @@ class Trace:
     memo : array
         What forward notes down for backward; empty for a layer that needs nothing.
     training : Training, or None in prediction
+    first : Trace, or None
+        That of the first layer, whose input a layer may see too; None for the first layer itself.
+    direct_delta_x : array of shape (K, n, m), or None
+        For the first layer: what a later layer that sees its input adds to ``delta_x``.
     """
 
     x: Block
@@ -75,6 +87,26 @@ class Trace:
     delta: Array
     memo: Array
     training: Training | None = None
+    first: Trace | None = None
+    direct_delta_x: Array | None = None
+
+
+@dataclass
+class DualTrace:
+    """What one layer is given for a Hessian product: nothing is overwritten.
+
+    Attributes
+    ----------
+    x : Dual
+        The input: the output of the layer before.
+    first : Dual
+        The input of the first layer.
+    training : Training
+    """
+
+    x: Dual
+    first: Dual
+    training: Training
 
 
 class Layer(ABC):
@@ -113,7 +145,8 @@ class Layer(ABC):
             output = np.empty_like(like, shape=(*shape[:-1], self.n_outputs(shape[-1])))
             delta = np.empty_like(output)
         memo = np.empty_like(like, shape=self.memo_shape(shape))
-        return Trace(x, delta_x, output, delta, memo, training)
+        first = before and (before.first or before)
+        return Trace(x, delta_x, output, delta, memo, training, first)
 
     @abstractmethod
     def forward(self, parameters: list[Array], trace: Trace) -> None:
@@ -126,12 +159,23 @@ class Layer(ABC):
         dE/d output stands in ``trace.delta``.
         """
 
+    def forward_dual(self, parameters: list[Dual], trace: DualTrace) -> Dual:
+        """Return the output and its R{.}, as `forward` computes the output in training."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward_dual.")
+
+    def backward_dual(
+        self, parameters: list[Dual], gradient: list[Array], trace: DualTrace, delta: Dual
+    ) -> Dual:
+        """Write R{dE/d parameters} into ``gradient``; return dE/dx and its R{.}, given ``delta``."""
+        raise NotImplementedError(f"{type(self).__name__} has no backward_dual.")
+
 
 @dataclass(frozen=True)
 class Dense(Layer):
     """z = x W + b; dE/dW = x' delta, dE/db = sum of delta over rows, dE/dx = delta W'.
 
-    [Bishop 2006, eq. 5.48 to 5.56; docs, eq. (1) and (9) to (11)]
+    [Bishop 2006, eq. 5.48 to 5.56; docs, eq. (1) and (9) to (11)] R{.} of these sums of products follows
+    the product rule [docs, eq. (67) and (69)].
 
     Parameters
     ----------
@@ -179,10 +223,34 @@ class Dense(Layer):
         if trace.delta_x is not None:
             product_with_transposed(trace.delta, parameters[0], out=trace.delta_x)
 
+    def forward_dual(self, parameters: list[Dual], trace: DualTrace) -> Dual:
+        weights, *biases = parameters
+        x = trace.x
+        z, z_tangent = x.value @ weights.value, x.value @ weights.tangent + x.tangent @ weights.value
+        if biases:
+            z, z_tangent = z + biases[0].value, z_tangent + biases[0].tangent
+        return Dual(z, z_tangent)
+
+    def backward_dual(
+        self, parameters: list[Dual], gradient: list[Array], trace: DualTrace, delta: Dual
+    ) -> Dual:
+        weights, x = (
+            Dual(*(array.swapaxes(-1, -2) for array in dual)) for dual in (parameters[0], trace.x)
+        )
+        gradient[0][...] = x.value @ delta.tangent + x.tangent @ delta.value
+        if len(gradient) > 1:
+            np.add.reduce(delta.tangent, axis=-2, keepdims=True, out=gradient[1])
+        tangent = delta.tangent @ weights.value + delta.value @ weights.tangent
+        return Dual(delta.value @ weights.value, tangent)
+
 
 @dataclass(frozen=True)
 class Nonlinearity(Layer):
-    """h = f(z) in place of z; dE/dz = dE/dh f'(z) in place of dE/dh."""
+    """h = f(z) in place of z; dE/dz = dE/dh f'(z) in place of dE/dh.
+
+    R{h} = f'(z) R{z}; R{dE/dz} = f'(z) R{dE/dh} + f''(z) R{z} dE/dh [Bishop 2006, eq. 5.102 and 5.107;
+    docs, eq. (68) and (70)].
+    """
 
     in_place: ClassVar[bool] = True
     activation: Activation
@@ -196,6 +264,25 @@ class Nonlinearity(Layer):
 
     def backward(self, parameters: list[Array], gradient: list[Array], trace: Trace) -> None:
         self.activation.backward(trace.output, trace.delta, trace.memo)
+
+    def forward_dual(self, parameters: list[Dual], trace: DualTrace) -> Dual:
+        h, slope = self._value_and_slope(trace.x.value)
+        return Dual(h, slope * trace.x.tangent)
+
+    def backward_dual(
+        self, parameters: list[Dual], gradient: list[Array], trace: DualTrace, delta: Dual
+    ) -> Dual:
+        z, slope = trace.x, self._value_and_slope(trace.x.value)[1]
+        curved = self.activation.curvature(z.value) * z.tangent * delta.value
+        return Dual(slope * delta.value, slope * delta.tangent + curved)
+
+    def _value_and_slope(self, z: Array) -> tuple[Array, Array]:
+        """Return f(z) and f'(z)."""
+        h, slope = z.copy(), np.ones_like(z)
+        memo = np.empty_like(z, shape=self.memo_shape(cast(Shape, z.shape)))
+        self.activation.forward(h, memo)
+        self.activation.backward(h, slope, memo)
+        return h, slope
 
 
 @dataclass(frozen=True)
@@ -250,4 +337,58 @@ class Dropout(Layer):
         np.multiply(cast(Array, trace.x), trace.memo, out=trace.output)
 
     def backward(self, parameters: list[Array], gradient: list[Array], trace: Trace) -> None:
-        np.multiply(trace.delta, trace.memo, out=trace.delta)
+        if trace.training is not None:
+            np.multiply(trace.delta, trace.memo, out=trace.delta)
+
+    def forward_dual(self, parameters: list[Dual], trace: DualTrace) -> Dual:
+        return trace.x
+
+    def backward_dual(
+        self, parameters: list[Dual], gradient: list[Array], trace: DualTrace, delta: Dual
+    ) -> Dual:
+        return delta
+
+
+@dataclass(frozen=True)
+class Skip(Layer):
+    """z = h + x W, with the network's inputs x: a linear path past all layers [docs, eq. (72)].
+
+    dE/dh = delta, dE/dW = x' delta; what it adds to dE/dx is delta W'. The direct weights W start at zero.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Of the network.
+    """
+
+    in_place: ClassVar[bool] = True
+    n_inputs: int
+
+    def specs(self, n_inputs: int) -> list[ParameterSpec]:
+        return [ParameterSpec("weights", (self.n_inputs, n_inputs), "skip_coefs_", penalized=True)]
+
+    def initialize(self, parameters: list[Array], random_state: np.random.RandomState) -> None:
+        parameters[0][...] = 0
+
+    def memo_shape(self, shape: Shape) -> tuple[int, ...]:
+        return shape
+
+    def forward(self, parameters: list[Array], trace: Trace) -> None:
+        product(cast(Trace, trace.first).x, parameters[0], out=trace.memo)
+        np.add(trace.output, trace.memo, out=trace.output)
+
+    def backward(self, parameters: list[Array], gradient: list[Array], trace: Trace) -> None:
+        first = cast(Trace, trace.first)
+        transposed_product(first.x, trace.delta, out=gradient[0])
+        if first.delta_x is not None:
+            first.direct_delta_x = np.matmul(trace.delta, parameters[0].swapaxes(-1, -2))
+
+    def forward_dual(self, parameters: list[Dual], trace: DualTrace) -> Dual:
+        x, weights = trace.first.value, parameters[0]
+        return Dual(trace.x.value + x @ weights.value, trace.x.tangent + x @ weights.tangent)
+
+    def backward_dual(
+        self, parameters: list[Dual], gradient: list[Array], trace: DualTrace, delta: Dual
+    ) -> Dual:
+        gradient[0][...] = trace.first.value.swapaxes(-1, -2) @ delta.tangent
+        return delta

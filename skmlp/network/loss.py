@@ -10,6 +10,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from skmlp.network.arrays import Array
 
 
@@ -49,6 +51,13 @@ class Loss(ABC):
         All arrays have the shape of ``z``; ``y`` is only read. No array as large as ``z`` is allocated.
         """
 
+    def hessian_product(self, z: Array, y: Array, tangent: Array) -> Array:
+        """Return R{d loss/dz} = d^2 loss/dz^2 R{z} of each row, (K, n, q); R{z} is ``tangent``.
+
+        Beside `gradient`; at a kink, that of one of the sides. Only Hessians need it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no hessian_product.")
+
     def value_after_gradient(self, z: Array, y: Array) -> Array:
         """Return the `value`, given what `gradient` has left in ``z``: the scores, or log-probabilities."""
         return self.value(z, y)
@@ -56,6 +65,13 @@ class Loss(ABC):
     def inverse_link(self, z: Array) -> Array:
         """Return the predictions (means, probabilities) that belong to raw scores ``z``."""
         return z
+
+    def link_jacobian(self, z: Array) -> Array:
+        """Return d prediction_i / dz_j of each row, shape (..., n, n_predictions, q).
+
+        Beside `inverse_link`: a loss with its own link needs it for derivatives of predictions only.
+        """
+        return np.asarray(np.broadcast_to(np.eye(z.shape[-1], dtype=z.dtype), (*z.shape, z.shape[-1])))
 
     def n_scores(self, n_targets: int) -> int:
         """Return how many raw scores the loss needs for ``n_targets`` targets: by default, one each."""
@@ -90,3 +106,8 @@ class Loss(ABC):
     def reported_divisor(self, n_outputs: int) -> int:
         """Return what the loss that is minimized is divided by to be reported."""
         return 1
+
+
+def diagonal(slopes: Array) -> Array:
+    """Return the Jacobian (..., q, q) of a function of each score by itself, whose slopes are (..., q)."""
+    return np.asarray(slopes[..., np.newaxis] * np.eye(slopes.shape[-1], dtype=slopes.dtype))

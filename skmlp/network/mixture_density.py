@@ -12,7 +12,7 @@ from scipy.special import expit
 from skmlp.network.arrays import Array
 from skmlp.network.hyperparameters import PerNetwork, check_field, check_positive, is_used, per_network
 from skmlp.network.loss import Loss
-from skmlp.network.softmax import log_softmax, row_blocks, softmax
+from skmlp.network.softmax import log_softmax, row_blocks, softmax, total
 
 LOG_SQRT_TWO_PI = 0.5 * math.log(2 * math.pi)
 
@@ -100,6 +100,19 @@ class MixtureDensity(Loss):
             log_softmax(logits, out=log_weights)
         return Components(log_weights, means, self.scales(scale_scores))
 
+    def link_jacobian(self, z: Array) -> Array:
+        """Return d mean / dz: the mean of the mixture, sum_j w_j mean_j, is what is predicted."""
+        log_weights, means, _ = self.components(z)
+        weights = np.exp(log_weights)[..., np.newaxis]
+        mean = np.add.reduce(weights * means, axis=-2, keepdims=True)
+        n_targets = means.shape[-1]
+        jacobian = np.zeros_like(z, shape=(*z.shape[:-1], n_targets, z.shape[-1]))
+        of_logits, of_means, _ = self.split(jacobian)
+        if self._n_logits:
+            of_logits[...] = (weights * (means - mean)).swapaxes(-1, -2)
+        of_means[...] = weights[..., np.newaxis, :, :] * np.eye(n_targets)[:, np.newaxis]
+        return jacobian
+
     def initial_scores(self, y: Array, weights: Array | None = None) -> Array:
         """Return raw scores whose means are quantiles of the targets."""
         probabilities = (np.arange(self.n_components) + 0.5) / self.n_components
@@ -125,6 +138,34 @@ class MixtureDensity(Loss):
             scales, e = self.scales_and_errors(scores, y[..., rows, :])
             constants = self._constants(scores, scales, e)
             self.write_gradient(scores, scales, e, *constants, delta[..., rows, :])
+
+    def hessian_product(self, z: Array, y: Array, tangent: Array) -> Array:
+        """Return R{gradient}; of beta = 0, with which the gradient is that of a function."""
+        logits, _, scale_scores = self.split(z)
+        logits_tangent, means_tangent, scores_tangent = self.split(tangent)
+        scales, e = self.scales_and_errors(z, y)
+        r, _ = self._constants(z, scales, e)
+        slope = expit(scale_scores)
+        scales_tangent = slope * scores_tangent
+        e_tangent = (means_tangent - e * scales_tangent) / scales
+        shares_tangent = -np.add.reduce(e * e_tangent + scales_tangent / scales, axis=-1)
+        product = np.empty_like(tangent)
+        of_logits, of_means, of_scores = self.split(product)
+        if self._n_logits:
+            shares_tangent = shares_tangent + logits_tangent
+            w = np.empty_like(logits)
+            softmax(logits, out=w)
+            of_logits[...] = w * (logits_tangent - total(w * logits_tangent))
+        r_tangent = r * (shares_tangent - total(r * shares_tangent))
+        if self._n_logits:
+            of_logits -= r_tangent
+        r, r_tangent = r[..., np.newaxis], r_tangent[..., np.newaxis]
+        of_means[...] = r_tangent * e / scales + r * (e_tangent - e * scales_tangent / scales) / scales
+        per_scale = slope / scales
+        per_scale_tangent = per_scale * ((1 - slope) * scores_tangent - scales_tangent / scales)
+        of_scores[...] = (r_tangent * per_scale + r * per_scale_tangent) * (1 - e * e)
+        of_scores -= 2 * r * per_scale * e * e_tangent
+        return product
 
     def with_constants_fixed(self, z: Array, y: Array) -> Loss:
         return FixedMixtureDensity(self, *self._constants(z, *self.scales_and_errors(z, y)))

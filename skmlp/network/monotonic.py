@@ -31,19 +31,22 @@ def bounds_of(network: Network, signs: Sequence[int], dtype: np.dtype[np.floatin
     dtype : dtype
     """
     lowest = np.full((1, network.layout.n_parameters), -np.inf, dtype)
-    highest = -lowest
-    last = max(i for i, specs in enumerate(network.layout.specs) if specs)
-    before = np.array(signs)[:, np.newaxis]
+    highest, of_inputs = -lowest, np.array(signs)[:, np.newaxis]
+    of_layers = [[spec.attribute for spec in specs] for specs in network.layout.specs]
+    last = max(i for i, attributes in enumerate(of_layers) if "coefs_" in attributes)
     views = (network.layout.view(bound).layers for bound in (lowest, highest))
-    for i, (specs, low, high) in enumerate(zip(network.layout.specs, *views, strict=True)):
-        if not any(spec.attribute == "coefs_" for spec in specs):
-            continue
-        n_units = low[0].shape[-1]
-        # Behind free inputs, every other unit stays free: it sees nothing that has a sign.
-        after = np.arange(n_units) % 2 if i < last and (before == 0).any() else np.ones(n_units)
-        low[0][0][(before > 0) | (before != 0) & (after == 0)] = 0
-        high[0][0][(before < 0) | (before != 0) & (after == 0)] = 0
-        before = after[:, np.newaxis]
+    before = of_inputs
+    for i, (attributes, low, high) in enumerate(zip(of_layers, *views, strict=True)):
+        if "coefs_" in attributes:
+            n_units = low[0].shape[-1]
+            # Behind free inputs, every other unit stays free: it sees nothing that has a sign.
+            after = np.arange(n_units) % 2 if i < last and (before == 0).any() else np.ones(n_units)
+            low[0][0][(before > 0) | (before != 0) & (after == 0)] = 0
+            high[0][0][(before < 0) | (before != 0) & (after == 0)] = 0
+            before = after[:, np.newaxis]
+        elif "skip_coefs_" in attributes:
+            low[0][0][of_inputs[:, 0] > 0] = 0
+            high[0][0][of_inputs[:, 0] < 0] = 0
     return lowest[0], highest[0]
 
 
@@ -87,6 +90,11 @@ class Mirrored(Activation):
         """Whether f(z) never falls."""
         return self.activation.is_rising
 
+    @property
+    def piecewise_linear(self) -> bool:  # type: ignore[override]
+        """As without the mirror."""
+        return self.activation.piecewise_linear
+
     def forward(self, z: Array, memo: Array) -> None:
         others = self._others(z)
         np.negative(others, out=others)
@@ -98,6 +106,13 @@ class Mirrored(Activation):
         np.negative(others, out=others)
         self.activation.backward(h, delta, memo)  # -f(-z) has the slope f'(-z)
         np.negative(others, out=others)
+
+    def curvature(self, z: Array) -> Array:
+        z = z.copy()
+        np.negative(self._others(z), out=self._others(z))
+        curvature = self.activation.curvature(z)
+        np.negative(self._others(curvature), out=self._others(curvature))
+        return curvature
 
     @staticmethod
     def _others(h: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import chain
 from math import ceil, prod
 from typing import Any
@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from skmlp.network.activations import Activation
-from skmlp.network.arrays import Array, Block, SparseBlock
+from skmlp.network.arrays import Array, Block, Dual, SparseBlock
 from skmlp.network.hyperparameters import kept, stack_key, stacked
 from skmlp.network.initializers import Auto, Initializer
-from skmlp.network.layers import Dense, Dropout, Layer, Nonlinearity, Trace, Training
+from skmlp.network.layers import Dense, Dropout, DualTrace, Layer, Nonlinearity, Skip, Trace, Training
 from skmlp.network.normalizations import BatchNormalization, Normalization
 from skmlp.network.parameters import Layout, Parameters
 
@@ -95,7 +95,8 @@ class Network:
         leaves the last layer as it is.
         """
         if scores is not None:
-            weights, biases = self.layout.view(theta).layers[-1]
+            last = -2 if isinstance(self.layers[-1], Skip) else -1  # the direct weights are zero already
+            weights, biases = self.layout.view(theta).layers[last]
             weights[...], biases[...] = 0, scores
 
     def traces(
@@ -145,6 +146,36 @@ class Network:
             output[:, start : start + n_block] = traces[layer].output
         return output
 
+    def jacobian(self, parameters: Parameters, X: Array, slopes: Callable[[Array], Array]) -> Array:
+        """Return dy/dX of p outputs y that depend on the raw scores of all networks, (n, p, m).
+
+        Each row goes through the network once for each output: what backward starts from is not dE/dz
+        then, but dy/dz [Bishop 2006, section 5.3.4; docs, eq. (61) and (62)].
+
+        Parameters
+        ----------
+        parameters : Parameters
+        X : array of shape (n, m)
+        slopes : callable
+            From raw scores (K, n, q) to dy/dz, (K, n, p, q).
+        """
+        like, n_networks = parameters.flat, len(parameters.flat)
+        p = slopes(np.zeros_like(like, shape=(n_networks, 1, self.widths[-1]))).shape[-2]
+        jacobian = np.empty_like(like, shape=(len(X), p, self.n_inputs))
+        not_used = self.layout.view(np.empty_like(like))
+        n_block = max(1, PREDICT_ELEMENTS // (n_networks * p * max(self.widths)))
+        for start in range(0, len(X), n_block):
+            x = np.repeat(X[start : start + n_block], p, axis=0)
+            traces = self.traces(n_networks, len(x), like)
+            traces[0].delta_x = np.empty_like(like, shape=(n_networks, *x.shape))
+            with np.errstate(invalid="ignore"):  # as in `output`
+                z = self.forward(parameters.layers, np.broadcast_to(x, traces[0].delta_x.shape), traces)
+                traces[-1].delta[...] = slopes(z[:, ::p]).reshape(z.shape)
+                self.backward(parameters, traces, not_used)
+            of_networks = np.add.reduce(traces[0].delta_x, axis=0)
+            jacobian[start : start + n_block] = of_networks.reshape(-1, p, self.n_inputs)
+        return jacobian
+
     def backward(self, parameters: Parameters, traces: list[Trace], out: Parameters) -> None:
         """Write dE/d parameters into ``out``; dE/d raw scores stands in ``traces[-1].delta``.
 
@@ -153,6 +184,30 @@ class Network:
         """
         for i in range(len(self.layers) - 1, -1, -1):
             self.layers[i].backward(parameters.layers[i], out.layers[i], traces[i])
+        first = traces[0]
+        if first.delta_x is not None and first.direct_delta_x is not None:
+            np.add(first.delta_x, first.direct_delta_x, out=first.delta_x)
+
+    def hessian_product(
+        self,
+        parameters: list[list[Dual]],
+        x: Dual,
+        slopes: Callable[[Dual], Dual],
+        training: Training,
+        out: list[list[Array]],
+    ) -> None:
+        """Write R{dE/d parameters} into ``out``: a forward and a backward pass of values with their R{.}.
+
+        [Pearlmutter 1994; Bishop 2006, section 5.4.6; docs, eq. (66) to (70)] ``slopes`` turns raw scores
+        into dE/d raw scores. Layers that draw random numbers act as in prediction.
+        """
+        traces, first = [], x
+        for layer, of_layer in zip(self.layers, parameters, strict=True):
+            traces.append(DualTrace(x, first, training))
+            x = layer.forward_dual(of_layer, traces[-1])
+        delta = slopes(x)
+        for i in range(len(self.layers) - 1, -1, -1):
+            delta = self.layers[i].backward_dual(parameters[i], out[i], traces[i], delta)
 
 
 def multilayer_perceptron(
@@ -164,6 +219,7 @@ def multilayer_perceptron(
     initializer: Initializer | None = None,
     normalization: Normalization | None = None,
     dropout: Sequence[float] = (),
+    skip: bool = False,
 ) -> Network:
     """Return the network of dense layers with activations between them and raw scores at the end.
 
@@ -178,6 +234,8 @@ def multilayer_perceptron(
         Comes before each activation.
     dropout : sequence of float, default=()
         The rate after each activation; empty: none.
+    skip : bool, default=False
+        Whether a linear path leads from the inputs to the raw scores.
     """
     n_hidden = len(hidden_layer_sizes)
     initializer = initializer or Auto()
@@ -191,4 +249,5 @@ def multilayer_perceptron(
         layers += [Nonlinearity(f)]
         layers += [Dropout(rate)] if rate else []
     layers += [Dense(n_outputs, initializer, activations[-1])]
+    layers += [Skip(n_inputs)] if skip else []
     return Network(n_inputs, layers)

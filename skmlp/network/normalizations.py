@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from skmlp.network.arrays import Array, ones
+from skmlp.network.arrays import Array, Dual, ones
 from skmlp.network.hyperparameters import check_field, check_positive
-from skmlp.network.layers import Layer, Shape, Trace
+from skmlp.network.layers import DualTrace, Layer, Shape, Trace, Training
 from skmlp.network.parameters import ParameterSpec
 
 ATTRIBUTE = "normalization_parameters_"
@@ -39,6 +40,53 @@ class Normalization(Layer):
     def initialize(self, parameters: list[Array], random_state: np.random.RandomState) -> None:
         gain, shift, *_ = parameters
         gain[...], shift[...] = 1, 0
+
+    @abstractmethod
+    def mean(self, z: Array, training: Training) -> Array:
+        """Return the mean over what is normalized, in training."""
+
+    def mean_slopes(self, slope: Array, training: Training) -> Array:
+        """Return dE/dz, if E has the slopes dE/d `mean`: the transpose of `mean`."""
+        return self.mean(slope, training)
+
+    def forward_dual(self, parameters: list[Dual], trace: DualTrace) -> Dual:
+        normal, _ = self._normal(trace)
+        gain, shift, *_ = parameters
+        tangent = gain.tangent * normal.value + gain.value * normal.tangent + shift.tangent
+        return Dual(gain.value * normal.value + shift.value, tangent)
+
+    def backward_dual(
+        self, parameters: list[Dual], gradient: list[Array], trace: DualTrace, delta: Dual
+    ) -> Dual:
+        """Apply the product rule to (d - M d - normal M(d normal)) / s, d = delta gain [docs, eq. (71)]."""
+
+        def mean(slope: Array) -> Array:
+            return self.mean_slopes(slope, trace.training)
+
+        normal, inverse = self._normal(trace)
+        gain = parameters[0]
+        of_gain = delta.tangent * normal.value + delta.value * normal.tangent
+        np.add.reduce(of_gain, axis=-2, keepdims=True, out=gradient[0])
+        np.add.reduce(delta.tangent, axis=-2, keepdims=True, out=gradient[1])
+        for statistic in gradient[2:]:
+            statistic[...] = 0
+        d = Dual(delta.value * gain.value, delta.tangent * gain.value + delta.value * gain.tangent)
+        along = Dual(
+            mean(d.value * normal.value), mean(d.tangent * normal.value + d.value * normal.tangent)
+        )
+        rest = d.value - mean(d.value) - normal.value * along.value
+        rest_tangent = d.tangent - mean(d.tangent) - normal.tangent * along.value
+        rest_tangent = rest_tangent - normal.value * along.tangent
+        return Dual(rest * inverse.value, rest_tangent * inverse.value + rest * inverse.tangent)
+
+    def _normal(self, trace: DualTrace) -> tuple[Dual, Dual]:
+        """Return (z - mean) / s and 1 / s, s = sqrt(variance + epsilon)."""
+        centered, tangent = (z - self.mean(z, trace.training) for z in trace.x)
+        variance = self.mean(centered * centered, trace.training)
+        inverse = 1 / np.sqrt(variance + self.epsilon)
+        inverse_tangent = -(inverse**3) * self.mean(centered * tangent, trace.training)
+        normal_tangent = tangent * inverse + centered * inverse_tangent
+        return Dual(centered * inverse, normal_tangent), Dual(inverse, inverse_tangent)
 
 
 @dataclass(frozen=True)
@@ -71,6 +119,13 @@ class BatchNormalization(Normalization):
         _, _, mean, variance = parameters
         mean[...], variance[...] = 0, 1
 
+    def mean(self, z: Array, training: Training) -> Array:
+        return np.asarray(np.matmul(training.shares(z), z))
+
+    def mean_slopes(self, slope: Array, training: Training) -> Array:
+        total = np.add.reduce(slope, axis=-2, keepdims=True)
+        return np.asarray(training.shares(slope).swapaxes(-1, -2) * total)
+
     def memo_shape(self, shape: Shape) -> tuple[int, ...]:
         n_networks, n, q = shape
         return n_networks, n + 1, q
@@ -97,8 +152,6 @@ class BatchNormalization(Normalization):
         np.add(z, shift, out=z)
 
     def backward(self, parameters: list[Array], gradient: list[Array], trace: Trace) -> None:
-        if trace.training is None:
-            raise ValueError("Only training has a backward pass.")
         gain = parameters[0]
         gain_gradient, shift_gradient, *statistics = gradient
         for running in statistics:
@@ -109,6 +162,9 @@ class BatchNormalization(Normalization):
         np.multiply(slope, centered, out=trace.output)
         np.matmul(rows, trace.output, out=gain_gradient)
         np.multiply(gain_gradient, inverse, out=gain_gradient)
+        if trace.training is None:  # the running statistics are constants
+            np.multiply(slope, gain * inverse, out=slope)
+            return
         # Each row also moves the mean and the variance, by its share in the batch.
         through_variance, through_mean = gain_gradient * inverse, shift_gradient
         if trace.training.weights is None:
@@ -131,6 +187,9 @@ class LayerNormalization(Normalization):
     ----------
     epsilon : float > 0, default=1e-5
     """
+
+    def mean(self, z: Array, training: Training) -> Array:
+        return np.asarray(np.mean(z, axis=-1, keepdims=True))
 
     def memo_shape(self, shape: Shape) -> tuple[int, ...]:
         n_networks, n, q = shape

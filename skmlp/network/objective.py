@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from skmlp.network.arrays import Array, Block
+from skmlp.network.arrays import Array, Block, Dual
 from skmlp.network.hyperparameters import kept, stack_key, stacked
 from skmlp.network.layers import Trace, Training
 from skmlp.network.loss import Loss
@@ -142,6 +142,36 @@ class Objective:
         self.network.backward(parameters, traces, out)
         self._penalize_and_divide(parameters, total, out)
         return z
+
+    def hessian_product(self, theta: Array, v: Array, x: Array, y: Array, weights: Array | None) -> Array:
+        """Return d^2 E / d theta^2 v of each direction, (K, P), without dropout.
+
+        Parameters
+        ----------
+        theta : array of shape (1, P) or (K, P)
+        v : array of shape (K, P)
+            A direction for each network, or K directions for one.
+        x, y : arrays of shape (1, n, m) and (1, n, q), or (K, n, m) and (K, n, q)
+        weights : array of shape (1, n) or (K, n), or None
+        """
+        layout, product = self.network.layout, np.empty_like(v)
+        parameters = [
+            list(map(Dual, *pair))
+            for pair in zip(layout.view(theta).layers, layout.view(v).layers, strict=True)
+        ]
+
+        def slopes(z: Dual) -> Dual:
+            delta = np.empty_like(z.value)
+            self.loss.gradient(z.value.copy(), y, delta)
+            tangent = self.loss.hessian_product(z.value, y, z.tangent)
+            return Dual(weighted(delta, weights), weighted(tangent, weights))
+
+        training = Training(weights=weights)
+        of_layers = layout.view(product).layers
+        self.network.hessian_product(parameters, Dual(x, np.zeros_like(x)), slopes, training, of_layers)
+        penalized = slice(layout.n_penalized)
+        product[:, penalized] += self.alpha[:, np.newaxis] * v[:, penalized]
+        return np.asarray(product / block_weight(y, weights))
 
     def losses(self, z: Array, y: Array, weights: Array | None) -> Array:
         """Return the weighted loss of each sample, (K, n, q): the share of each output in it.

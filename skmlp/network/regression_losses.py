@@ -10,7 +10,7 @@ from scipy.special import xlogy
 
 from skmlp.network.arrays import Array
 from skmlp.network.hyperparameters import PerNetwork, check_field, check_positive, per_network, within
-from skmlp.network.loss import Loss
+from skmlp.network.loss import Loss, diagonal
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,9 @@ class SquaredError(Loss):
 
     def gradient(self, z: Array, y: Array, delta: Array) -> None:
         np.subtract(z, y, out=delta)
+
+    def hessian_product(self, z: Array, y: Array, tangent: Array) -> Array:
+        return tangent
 
     def reported_divisor(self, n_outputs: int) -> int:
         # scikit-learn follows the gradient of the sum over the outputs and reports their mean.
@@ -50,8 +53,14 @@ class Poisson(Loss):
         np.exp(z, out=delta)
         np.subtract(delta, y, out=delta)
 
+    def hessian_product(self, z: Array, y: Array, tangent: Array) -> Array:
+        return np.asarray(np.exp(z) * tangent)
+
     def inverse_link(self, z: Array) -> Array:
         return np.asarray(np.exp(z))
+
+    def link_jacobian(self, z: Array) -> Array:
+        return diagonal(np.exp(z))
 
     def allows(self, y: Array) -> bool:
         return bool(np.all(y >= 0))
@@ -69,6 +78,9 @@ class AbsoluteError(Loss):
     def gradient(self, z: Array, y: Array, delta: Array) -> None:
         np.subtract(z, y, out=delta)
         np.sign(delta, out=delta)
+
+    def hessian_product(self, z: Array, y: Array, tangent: Array) -> Array:
+        return np.zeros_like(tangent)
 
 
 @dataclass(frozen=True)
@@ -99,6 +111,9 @@ class Huber(Loss):
         np.minimum(delta, self.delta, out=delta)
         np.maximum(delta, np.negative(self.delta), out=delta)
 
+    def hessian_product(self, z: Array, y: Array, tangent: Array) -> Array:
+        return np.asarray((np.abs(z - y) < self.delta) * tangent)
+
 
 @dataclass(frozen=True)
 class Quantile(Loss):
@@ -127,6 +142,9 @@ class Quantile(Loss):
         np.maximum(delta, np.negative(self.quantile), out=delta)
         np.minimum(delta, np.subtract(1, self.quantile), out=delta)
 
+    def hessian_product(self, z: Array, y: Array, tangent: Array) -> Array:
+        return np.zeros_like(tangent)
+
 
 @dataclass(frozen=True)
 class Gamma(Loss):
@@ -149,8 +167,14 @@ class Gamma(Loss):
         np.multiply(delta, y, out=delta)
         np.subtract(1, delta, out=delta)
 
+    def hessian_product(self, z: Array, y: Array, tangent: Array) -> Array:
+        return np.asarray(y * np.exp(-z) * tangent)
+
     def inverse_link(self, z: Array) -> Array:
         return np.asarray(np.exp(z))
+
+    def link_jacobian(self, z: Array) -> Array:
+        return diagonal(np.exp(z))
 
     def allows(self, y: Array) -> bool:
         return bool(np.all(y > 0))

@@ -45,6 +45,8 @@ CASES = {
     "poisson": {"loss": "poisson"},
     "huber": {"loss": "huber"},
     "no hidden layer": {"hidden_layer_sizes": ()},
+    "skip": {"skip": True},
+    "skip, lbfgs": {"skip": True, "solver": "lbfgs"},
     "one unit": {"hidden_layer_sizes": (1, 1)},
 }
 

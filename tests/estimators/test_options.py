@@ -45,6 +45,7 @@ OPTIONS = {
     "dropouts": {"dropout": [0.1, 0.4]},
     "batch": {"normalization": "batch"},
     "layer": {"normalization": "layer"},
+    "skip": {"skip": True},
     "standardize": {"standardize": True},
     "n_members": {"n_members": 2},
     "max_time": {"max_time": 1e-9},
@@ -67,6 +68,7 @@ DEFAULTS = {
     "initializer": "auto",
     "dropout": 0,
     "normalization": None,
+    "skip": False,
     "standardize": False,
     "scoring": None,
     "n_members": 1,
@@ -96,6 +98,7 @@ def classes_of(task):
 def weights_of(model):
     """Return all that was learned, as one array."""
     others = [array for layer in getattr(model, "normalization_parameters_", []) for array in layer]
+    others += getattr(model, "skip_coefs_", [])
     return np.concatenate([np.ravel(array) for array in model.coefs_ + model.intercepts_ + others])
 
 
@@ -174,6 +177,7 @@ ALL = {
     "initializer": "orthogonal",
     "dropout": [0.1, 0.2],
     "normalization": "batch",
+    "skip": True,
     "standardize": True,
     "n_members": 3,
     "max_time": 100,

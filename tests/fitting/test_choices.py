@@ -104,6 +104,7 @@ APART = {
     "n_iter_no_change": (3, 4),
     "initializer": ("auto", "orthogonal"),
     "normalization": (None, "batch"),
+    "skip": (False, True),
     "warmup": (0.0, 0.1),
     "loss": ("huber", "squared_error"),
 }

@@ -74,6 +74,7 @@ OPTIONS = {
     **{f"learning_rate={name}": {"learning_rate": name, "solver": "sgd"} for name in SCHEDULES},
     "adaptive, patience": {"learning_rate": "adaptive", "warmup": 0.4, **PATIENCE},
     **{f"normalization={name}": {"normalization": name} for name in NORMALIZATIONS},
+    "skip": {"skip": True},
     "all": {
         "solver": "nadam",
         "dropout": 0.2,

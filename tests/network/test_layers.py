@@ -392,10 +392,16 @@ def test_prediction_takes_the_running_statistics_and_does_not_move_them():
         np.testing.assert_array_equal(parameter, copy)
 
 
-def test_prediction_with_batch_normalization_has_no_backward_pass():
+def test_in_prediction_running_statistics_are_constants_for_the_backward_pass():
     layer = BatchNormalization()
-    with pytest.raises(ValueError, match="Only training has a backward pass"):
-        inner_backward(layer, normalization_parameters(layer), np.ones_like(X))
+    gain, _, mean, variance = parameters = normalization_parameters(layer)
+    delta = np.random.default_rng(5).normal(size=X.shape)
+    (of_gain, of_shift, *of_statistics), delta_x = inner_backward(layer, parameters, delta)
+    scale = np.sqrt(variance + layer.epsilon)
+    np.testing.assert_allclose(delta_x, delta * gain / scale, rtol=1e-12)
+    np.testing.assert_allclose(of_gain, (delta * (X - mean) / scale).sum(axis=1, keepdims=True), rtol=1e-10)
+    np.testing.assert_allclose(of_shift, delta.sum(axis=1, keepdims=True), rtol=1e-10)
+    assert not any(gradient.any() for gradient in of_statistics)
 
 
 @EVERY_WEIGHT

@@ -40,6 +40,20 @@ def test_the_second_half_of_the_units_is_mirrored_and_has_its_slope(name):
     np.testing.assert_allclose(h, expected(Z), rtol=1e-13)  # only read
 
 
+@pytest.mark.parametrize("name", ["tanh", "elu", "softplus", "relu"])
+def test_the_curvature_of_mirrored_units(name):
+    activation, step = Mirrored(ACTIVATIONS[name]), 1e-6
+
+    def slope(z):
+        h, delta = z.copy(), np.ones_like(z)
+        activation.forward(h, memo := np.empty_like(z))
+        activation.backward(h, delta, memo)
+        return delta
+
+    curvature = (slope(Z + step) - slope(Z - step)) / (2 * step)
+    np.testing.assert_allclose(activation.curvature(Z.copy()), curvature, rtol=1e-6, atol=1e-8)
+
+
 def test_bounds_of_weights():
     """Units with even numbers are free: they see only the free input, and free units."""
     network = multilayer_perceptron(3, (4, 3), 2, ACTIVATIONS["relu"])
