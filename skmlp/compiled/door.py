@@ -52,10 +52,12 @@ def compiled_steps(setup: Setup, n_epochs: int) -> MakeSteps | None:
 
 def is_covered(setup: Setup) -> bool:
     """Return whether the compiled engine knows all that is to be done."""
-    objective, X = setup.objective, setup.batches.X
+    objective, X, y = setup.objective, setup.batches.X, setup.batches.y
     is_known = are_known(objective.network, objective.loss, setup.optimizer)
     is_array = isinstance(X, np.ndarray) and X.flags.aligned
-    return is_known and is_array and X.dtype == objective.alpha.dtype and setup.bounds is None
+    # Codes become wider: those of very many outputs would fill more memory than X.
+    y_fits = y.dtype == X.dtype or y.size <= X.size
+    return is_known and is_array and X.dtype == objective.alpha.dtype and y_fits and setup.bounds is None
 
 
 def are_known(network: Network, loss: Loss, optimizer: Any) -> bool:

@@ -201,7 +201,7 @@ def samples_of(setup: Setup) -> tuple[object, ...]:
     strides = tuple(stride // X.itemsize for stride in X.strides)
     flat = (X if X.flags.c_contiguous else X.T).reshape(-1).view()
     is_coded, weights = bool(batches.group_sizes), batches.sample_weight
-    targets = np.empty(0, dtype) if is_coded else np.array(batches.y, dtype, order="C").reshape(-1)
+    targets = np.empty(0, dtype) if is_coded else np.ascontiguousarray(batches.y, dtype).reshape(-1).view()
     for array in flat, targets:
         array.flags.writeable = False  # one type of arrays, whether or not X can be written to
     return (

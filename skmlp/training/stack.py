@@ -225,7 +225,8 @@ class Stack:
 
     def _coming_steps(self, factors: Callable[[Array], Array]) -> Iterator[_Step]:
         """Yield the `_coming_constants` step by step."""
-        for rate, decay, constants in self._coming_constants(factors):
+        # ``self`` is a proxy: its own methods would hold the stack.
+        for rate, decay, constants in Stack._coming_constants(self, factors):
             n = len(rate) - 1
             decays = repeat(None, n) if decay is None else self._by_step(decay, n)
             of_optimizer = zip(*(self._by_step(c, n) for c in constants), strict=True)
@@ -233,7 +234,7 @@ class Stack:
 
     def _coming_tables(self, factors: Callable[[Array], Array]) -> Iterator[tuple[Array, Array]]:
         """Yield the rates (n, K) of n steps and their constants, as `Steps` take them."""
-        for rate, decay, constants in self._coming_constants(factors):
+        for rate, decay, constants in Stack._coming_constants(self, factors):
             columns = *constants, 1.0 if decay is None else decay
             table = np.empty_like(self.state.theta, shape=(len(rate), len(self.networks), len(columns)))
             for i, column in enumerate(columns):

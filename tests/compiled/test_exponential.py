@@ -29,6 +29,12 @@ def tanh(x, out):
         out[i] = exponential.tanh(x[i])
 
 
+@njit(**FAST)
+def log1p(x, out):
+    for i in range(x.size):
+        out[i] = exponential.log1p(x[i])
+
+
 FUNCTIONS = {"exp": (exp, np.exp, 1.1), "expm1": (expm1, np.expm1, 2.0), "tanh": (tanh, np.tanh, 3.0)}
 EVERY_FUNCTION = pytest.mark.parametrize("name", FUNCTIONS)
 EVERY_DTYPE = pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -58,6 +64,18 @@ def test_what_is_not_finite_comes_through(name, dtype):
     x = np.array([np.nan, np.inf, -np.inf, 1e3, -1e3, 0.0] * 7, dtype)  # enough to be vectorized
     with np.errstate(over="ignore"):
         np.testing.assert_array_equal(result(name, x), FUNCTIONS[name][1](x))
+
+
+@EVERY_DTYPE
+def test_logarithms_between_one_and_two(dtype):
+    x = np.random.default_rng(0).uniform(size=100_003) ** np.linspace(0, 9, 100_003)
+    x = x.astype(dtype)
+    out = np.empty_like(x)
+    log1p(x, out)
+    expected = np.log1p(x.astype(np.longdouble))
+    assert (np.abs(out - expected) / np.spacing(expected.astype(dtype))).max() < 3
+    log1p(np.array([0, 1, np.nan], dtype), out)
+    np.testing.assert_allclose(out[:3], [0, np.log(2), np.nan], rtol=1e-6)
 
 
 @EVERY_DTYPE

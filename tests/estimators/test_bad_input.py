@@ -8,6 +8,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from skmlp import MLPClassifier, MLPRegressor
+from skmlp.compiled.config import config_context
 from skmlp.estimators import multilayer_perceptron
 from skmlp.fitting import problem
 from skmlp.fitting.data import hold_out
@@ -362,6 +363,13 @@ def test_divergence_keeps_the_best_weights_where_there_is_a_validation_part():
 # Interruption.
 
 
+@pytest.fixture
+def in_numpy():
+    """The compiled engine calls no gradient, and has tests of its own."""
+    with config_context(compiled=False):
+        yield
+
+
 class Interruption:
     """Raises KeyboardInterrupt in the n-th evaluation of the objective, counted from 0."""
 
@@ -378,6 +386,7 @@ class Interruption:
         monkeypatch.setattr(Objective, "gradient", interrupted)
 
 
+@pytest.mark.usefixtures("in_numpy")
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 @pytest.mark.parametrize("n_epochs", [1, 3])
 def test_an_interruption_keeps_the_latest_weights(solver, n_epochs, monkeypatch):
@@ -395,6 +404,7 @@ def test_an_interruption_keeps_the_latest_weights(solver, n_epochs, monkeypatch)
     assert model.loss_curve_ == expected.loss_curve_
 
 
+@pytest.mark.usefixtures("in_numpy")
 @pytest.mark.parametrize("at", [0, 2], ids=["first step", "later step"])
 @pytest.mark.parametrize("fitted", [False, True], ids=["new", "fitted"])
 @pytest.mark.parametrize(
@@ -422,6 +432,7 @@ def test_an_interruption_before_the_first_iteration_is_passed_on(solver, monkeyp
         model.fit(DIABETES.X, DIABETES.y)
 
 
+@pytest.mark.usefixtures("in_numpy")
 @pytest.mark.parametrize("at", [0, 1])
 @pytest.mark.parametrize("fitted", [False, True], ids=["new", "fitted"])
 def test_an_interrupted_partial_fit_changes_nothing_and_passes_it_on(fitted, at, monkeypatch):
@@ -433,6 +444,7 @@ def test_an_interrupted_partial_fit_changes_nothing_and_passes_it_on(fitted, at,
         model.partial_fit(WINE.X, WINE.y, classes=classes)
 
 
+@pytest.mark.usefixtures("in_numpy")
 def test_an_interruption_of_lbfgs_keeps_the_latest_weights(monkeypatch):
     Interruption(monkeypatch, at=12)
     model = WINE.model(solver="lbfgs", hidden_layer_sizes=(5,))
@@ -444,6 +456,7 @@ def test_an_interruption_of_lbfgs_keeps_the_latest_weights(monkeypatch):
     assert model.loss_ == shorter.loss_
 
 
+@pytest.mark.usefixtures("in_numpy")
 def test_an_interruption_under_early_stopping_keeps_the_best_weights(monkeypatch):
     parameters = {"hidden_layer_sizes": (5,), "early_stopping": True, "learning_rate_init": 0.3}
     Interruption(monkeypatch, at=9)
@@ -457,6 +470,7 @@ def test_an_interruption_under_early_stopping_keeps_the_best_weights(monkeypatch
     np.testing.assert_array_equal(model.coefs_[0], shorter.coefs_[0])
 
 
+@pytest.mark.usefixtures("in_numpy")
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_an_interrupted_training_can_go_on(method, monkeypatch):
     model = WINE.model(hidden_layer_sizes=(5,), max_iter=20, warm_start=True)

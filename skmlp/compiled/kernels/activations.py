@@ -16,7 +16,7 @@ from skmlp.compiled.codes import (
     SOFTPLUS,
     TANH,
 )
-from skmlp.compiled.kernels.exponential import exp, expm1, tanh
+from skmlp.compiled.kernels.exponential import exp, expm1, log1p, tanh
 from skmlp.compiled.kernels.options import FAST
 
 # All take flat arrays: the sums z are overwritten by h, and `slope` by f'(z).
@@ -113,7 +113,7 @@ def softplus(z, slope):
     for i in range(z.size):
         e = exp(-abs(z[i]))
         slope[i] = (one if z[i] > zero else e) / (one + e)
-        z[i] = (zero if z[i] < zero else z[i]) + math.log1p(e)
+        z[i] = (zero if z[i] < zero else z[i]) + log1p(e)
 
 
 @njit(**FAST)

@@ -20,6 +20,7 @@ ONE, TWO, HALF = np.float32(1), np.float32(2), np.float32(0.5)
 HIGHEST_32, LOWEST_32, MAGIC_32 = np.float32(88.8), np.float32(-86.0), np.float32(1.5 * 2.0**23)
 LOG2_E_32, LOG_2_HIGH_32, LOG_2_LOW_32 = (np.float32(c) for c in (LOG2_E, 0.693359375, -2.12194440e-4))
 C2, C3, C4, C5, C6, C7 = (np.float32(1 / math.factorial(i)) for i in range(2, 8))
+O3, O5, O7, O9, O11, O13, O15 = (np.float32(1 / i) for i in range(3, 17, 2))
 ZERO, LARGEST_TANH = np.float32(0), np.float32(10)
 
 
@@ -120,6 +121,30 @@ def tanh_32(x):
     return t if x == x else x
 
 
+@njit(**EXACT)
+def log1p_64(e):
+    """Return 2 artanh(t) with t = e / (2 + e), by its Taylor polynomial."""
+    t = e / (2 + e)
+    u, p = t * t, 1 / 33
+    for i in range(15, -1, -1):
+        p = p * u + 1 / (2 * i + 1)
+    return 2 * t * p
+
+
+@njit(**EXACT)
+def log1p_32(e):
+    """Return 2 artanh(t) with t = e / (2 + e), by its Taylor polynomial."""
+    t = e / (TWO + e)
+    u, p = t * t, O15
+    p = p * u + O13
+    p = p * u + O11
+    p = p * u + O9
+    p = p * u + O7
+    p = p * u + O5
+    p = p * u + O3
+    return TWO * t * (p * u + ONE)
+
+
 def exp(x):
     """Return exp(x); 0 where that would be below 1e-307 (1e-37)."""
 
@@ -130,6 +155,10 @@ def expm1(x):
 
 def tanh(x):
     """Return the hyperbolic tangent."""
+
+
+def log1p(e):
+    """Return log(1 + e) for e from 0 to 1."""
 
 
 @overload(exp, jit_options=EXACT)
@@ -145,3 +174,8 @@ def _expm1(x):
 @overload(tanh, jit_options=EXACT)
 def _tanh(x):
     return (lambda x: tanh_32(x)) if x == types.float32 else (lambda x: tanh_64(x))
+
+
+@overload(log1p, jit_options=EXACT)
+def _log1p(e):
+    return (lambda e: log1p_32(e)) if e == types.float32 else (lambda e: log1p_64(e))

@@ -20,7 +20,7 @@ from skmlp.compiled.codes import (
     QUANTILE,
     SQUARED_ERROR,
 )
-from skmlp.compiled.kernels.exponential import exp
+from skmlp.compiled.kernels.exponential import exp, log1p
 from skmlp.compiled.kernels.options import FAST
 
 
@@ -98,7 +98,7 @@ def binary_log_loss(z, y, delta, values, label_smoothing):
             score, e = z[i, j], exp(-abs(z[i, j]))
             target = y[i, j] + label_smoothing * (half - y[i, j])
             delta[i, j] = (e if score < zero else one) / (one + e) - target
-            values[i] += (zero if score < zero else score) + math.log1p(e) - target * score
+            values[i] += (zero if score < zero else score) + log1p(e) - target * score
 
 
 @njit(**FAST)
@@ -151,7 +151,7 @@ def binary_focal(z, y, delta, values, power):
             score, e, target = z[i, j], exp(-abs(z[i, j])), y[i, j]
             more, less = one / (one + e), e / (one + e)
             p, q = (less, more) if score < zero else (more, less)
-            log_more = -math.log1p(e)
+            log_more = -log1p(e)
             log_less = log_more - abs(score)
             log_p, log_q = (log_less, log_more) if score < zero else (log_more, log_less)
             q_power, p_power = exp(power * log_q), exp(power * log_p)
