@@ -3,8 +3,16 @@
 from skmlp.estimators.classifier import MLPClassifier
 from skmlp.estimators.mixture_density import MixtureDensityRegressor
 from skmlp.estimators.regressor import MLPRegressor
+from skmlp.estimators.tabular import TabularMLPClassifier, TabularMLPRegressor
 from skmlp.training.checkpoints import Checkpoint
 
 __version__ = "0.1.0"
 
-__all__ = ["Checkpoint", "MLPClassifier", "MLPRegressor", "MixtureDensityRegressor"]
+__all__ = [
+    "Checkpoint",
+    "MLPClassifier",
+    "MLPRegressor",
+    "MixtureDensityRegressor",
+    "TabularMLPClassifier",
+    "TabularMLPRegressor",
+]

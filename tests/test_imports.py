@@ -17,10 +17,11 @@ MODULES = {
 ARROWS = {
     "network": set(),
     "training": {"network"},
+    "tables": {"network"},
     "fitting": {"training", "network"},
-    "estimators": {"fitting", "training", "network"},
-    "model_selection": {"estimators", "fitting", "training", "network"},
-    "inspection": {"estimators", "fitting", "training", "network"},
+    "estimators": {"fitting", "tables", "training", "network"},
+    "model_selection": {"estimators", "fitting", "tables", "training", "network"},
+    "inspection": {"estimators", "fitting", "tables", "training", "network"},
 }
 """From each folder to those that it may import beside itself."""
 ENGINE = {"network", "training"}

@@ -210,13 +210,32 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         float32 weights and float64 X give float64, as in scikit-learn: pass float32 for speed.
         """
         check_is_fitted(self)
-        X = validate_data(
-            self, X, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32], reset=False
-        )
+        X = self._checked_features(X)
         fitted = self._fitted_network(X.shape[1])
         dtype = np.result_type(X.dtype, fitted.dtype)
         X = self._scalers().scaled_features(X.astype(dtype, copy=False))
         return fitted, fitted.cast(dtype), X
+
+    def _checked_features(self, X: Any) -> Any:
+        """Return the X of a prediction as numbers."""
+        return validate_data(
+            self, X, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32], reset=False
+        )
+
+    def _checked(self, X: Any, y: Any, *, dtype: Any, reset: bool) -> tuple[Any, Any]:
+        """Return the X and y of a fit as numbers; ``reset`` writes what is learned of X."""
+        checked: tuple[Any, Any] = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=dtype,
+            order="C",
+            multi_output=True,
+            y_numeric=self._y_numeric,
+            reset=reset,
+        )
+        return checked
 
     @property
     def members_(self) -> list[Self]:
@@ -227,7 +246,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         check_is_fitted(self)
         if self.coefs_[0].ndim == 2:
             return [self]
-        names = attribute_names(self._fitted_network(self.n_features_in_).network)
+        names = attribute_names(self._fitted_network(self.coefs_[0].shape[-2]).network)
         return [self._member(k, names) for k in range(len(self._members))]
 
     def _member(self, k: int, names: set[str]) -> Self:

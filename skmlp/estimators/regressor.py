@@ -97,15 +97,19 @@ class MLPRegressor(BaseRegressor):
         ValueError
             If ``return_std`` is set and the estimator is a single network.
         """
-        scores = self._raw_scores(X)
-        if return_std and len(scores) == 1:
+        predictions = self._predictions(X)
+        if return_std and len(predictions) == 1:
             raise ValueError("return_std=True needs an ensemble: fit with n_members=2 or more.")
-        predictions = self._fitted_loss().inverse_link(scores)
-        if hasattr(self, "y_scaler_"):
-            predictions = np.stack([self.y_scaler_.inverse_transform(p) for p in predictions])
         if predictions.shape[-1] == 1:
             predictions = predictions[..., 0]
         if len(predictions) == 1:
             return predictions[0]
         mean = predictions.mean(axis=0)
         return (mean, predictions.std(axis=0)) if return_std else mean
+
+    def _predictions(self, X: Any) -> Any:
+        """Return what each member predicts, (n_members, n_samples, n_outputs_)."""
+        predictions = self._fitted_loss().inverse_link(self._raw_scores(X))
+        if hasattr(self, "y_scaler_"):
+            predictions = np.stack([self.y_scaler_.inverse_transform(p) for p in predictions])
+        return predictions

@@ -40,13 +40,13 @@ def score_of(estimator: BaseMultilayerPerceptron, problem: Problem) -> Score:
     if scoring == "loss":
         return minus_loss
     scorer = check_scoring(estimator, scoring)
-    candidates = Candidates(estimator, problem, held_out.X)
+    candidates = Candidates(estimator, problem, held_out)
     weighted = held_out.sample_weight is not None and takes_weights(scorer)
     options = {"sample_weight": held_out.sample_weight} if weighted else {}
 
     def score(theta: Array, z: Array, loss: float) -> float:
         fitted = candidates.fitted(theta, z)
-        return number_of(scorer, (fitted, held_out.X, held_out.labels), options, "scoring", scoring)
+        return number_of(scorer, (fitted, candidates.X, held_out.labels), options, "scoring", scoring)
 
     return score
 
@@ -83,24 +83,26 @@ def as_number(score: Any, parameter: str, choice: Any) -> float:
 
 
 class Candidates:
-    """Fitted estimators for networks in training, which know their raw scores for ``X`` already.
+    """Fitted estimators for networks in training, which know their raw scores for the ``data`` already.
 
     Parameters
     ----------
     estimator : the estimator that is being fitted
     problem : Problem
-    X : array or CSR matrix
+    data : Data
         Samples as the user gave them, checked.
     """
 
-    def __init__(self, estimator: BaseMultilayerPerceptron, problem: Problem, X: Any) -> None:
-        self.estimator, self.problem, self.X = estimator, problem, X
+    def __init__(self, estimator: BaseMultilayerPerceptron, problem: Problem, data: Data) -> None:
+        self.estimator, self.problem = estimator, problem
+        self.X, self.has_names = data.features, data.table is not None
 
     def fitted(self, theta: Array, z: Array) -> BaseMultilayerPerceptron:
         """Return the estimator with parameters ``theta`` (1, P), by which X has the raw scores ``z``."""
         fitted = copy.copy(self.estimator)
         attributes = self.problem.attributes_with(theta)
-        attributes.pop("feature_names_in_", None)  # X has no names any more
+        if not self.has_names:
+            attributes.pop("feature_names_in_", None)
         publish(fitted, attributes | {"_known_scores": (self.X, z[np.newaxis])})
         return fitted
 
@@ -119,7 +121,7 @@ class Cost:
     def __init__(self, estimator: BaseMultilayerPerceptron, problem: Problem) -> None:
         loss = self.loss = problem.choices.cost
         self.data = problem.reading.data
-        self.candidates = Candidates(estimator, problem, self.data.X)
+        self.candidates = Candidates(estimator, problem, self.data)
         self.of_predictions = callable(loss) and is_of_predictions(loss)
         self.function: Callable[..., Any] = loss if self.of_predictions else check_scoring(estimator, loss)  # type: ignore[assignment]
         self.options = {} if self.data.sample_weight is None else {"sample_weight": self.data.sample_weight}
@@ -136,7 +138,7 @@ class Cost:
     def _cost(self, theta: Array, z: Array) -> float:
         if not np.isfinite(z).all():
             return np.inf
-        fitted, X, y = self.candidates.fitted(theta, z), self.data.X, self.data.labels
+        fitted, X, y = self.candidates.fitted(theta, z), self.candidates.X, self.data.labels
         if self.of_predictions:
             return number_of(self.function, (y, fitted.predict(X)), self.options, "loss", self.loss)
         return -number_of(self.function, (fitted, X, y), self.options, "loss", self.loss)

@@ -176,7 +176,13 @@ def prepare(
         theta = network.initial_parameters(random_states, given.X.dtype)
     rows = np.arange(len(given.y))
     if held_out is None and choices.holds_out and not incremental:
-        rows, others = hold_out(given, choices.validation_fraction, random_state, targets)
+        rows, others = hold_out(
+            given,
+            choices.validation_fraction,
+            random_state,
+            targets,
+            at_least=1 if choices.scoring == "loss" else targets.min_validation,
+        )
         held_out = given.rows(others)
     if earlier is not None:
         theta = continued_parameters(choices, earlier, network, given.X.dtype)
@@ -229,12 +235,13 @@ def scalers_of(
     choices: Choices, targets: Targets, given: Data, rows: Array, earlier: Earlier | None
 ) -> Scalers:
     """Return the scalers of an earlier fit, or those of the training part."""
-    if earlier is not None and (earlier.scalers.x is not None) == bool(choices.standardize):
+    features = choices.standardize not in (False, "targets")
+    if earlier is not None and (earlier.scalers.x is not None) == features:
         return earlier.scalers
     if not choices.standardize:
         return Scalers()
     part = given if len(rows) == len(given.y) else given.rows(rows)
-    return Scalers.of(part, scale_targets=targets.loss.takes_scaled_targets)
+    return Scalers.of(part, features=features, targets=targets.loss.takes_scaled_targets)
 
 
 def continued_parameters(choices: Choices, earlier: Earlier, network: Network, dtype: Any) -> Array:

@@ -214,7 +214,9 @@ class Preparation:
         validation = tuple(params.pop(name, None) for name in VALIDATION)
         # The clone has a random stream of its own, as in scikit-learn.
         choices = replace(request.choices or choices_of(network), random_state=network.random_state)
-        read_alike = digest((choices.dtype, choices.class_weight, choices.loss), otherwise=object())
+        read_alike = digest(
+            (choices.dtype, choices.class_weight, choices.loss, choices.encoding), otherwise=object()
+        )
         same = type(network), takes_rows(choices, self.part), has_callbacks(network), read_alike
         if same not in self._readings:
             self._readings[same] = self._read(network, choices, **params)
