@@ -72,7 +72,7 @@ def is_missing(value: Any) -> bool:
     """Return whether a value is None, or differs from itself: nan, NaT, pandas.NA."""
     if value is None:
         return True
-    if isinstance(value, (str, bytes)):
+    if isinstance(value, (str, bytes, bool)):
         return False
     differs = value != value  # pandas.NA answers with itself
     return differs is value or (isinstance(differs, (bool, np.bool_)) and bool(differs))
@@ -119,6 +119,11 @@ def reader_of(X: Any) -> Callable[[Any], Iterable[tuple[str, Array, bool]]]:
     return of_array
 
 
+def names_values(dtype: Any) -> bool:
+    """Return whether a type says that its values are names, also where all of them are missing."""
+    return str(dtype).lower().startswith(("cat", "enum", "dictionary", "str", "large_str", "bool"))
+
+
 def of_pandas(X: Any) -> Iterator[tuple[str, Array, bool]]:
     """Read a pandas DataFrame."""
     for i, name in enumerate(X.columns):
@@ -126,22 +131,23 @@ def of_pandas(X: Any) -> Iterator[tuple[str, Array, bool]]:
         if getattr(series.dtype, "kind", "O") in "iuf":
             yield name, series.to_numpy(dtype=float, na_value=np.nan), False
         else:
-            named = series.dtype.name == "category"
             is_date = getattr(series.dtype, "kind", "O") in "mM"
-            yield name, series.to_numpy() if is_date else series.astype(object).to_numpy(), named
+            values = series.to_numpy() if is_date else series.astype(object).to_numpy()
+            yield name, values, names_values(series.dtype)
 
 
 def of_polars(X: Any) -> Iterator[tuple[str, Array, bool]]:
     """Read a polars DataFrame."""
     for series in X.iter_columns():
-        yield series.name, series.to_numpy(), False
+        yield series.name, series.to_numpy(), names_values(series.dtype)
 
 
 def of_pyarrow(X: Any) -> Iterator[tuple[str, Array, bool]]:
     """Read a pyarrow Table."""
     for name, column in zip(X.column_names, X.itercolumns(), strict=True):
-        named = hasattr(column.type, "index_type")
-        yield name, (column.cast(column.type.value_type) if named else column).to_numpy(), named
+        is_coded = hasattr(column.type, "index_type")
+        values = (column.cast(column.type.value_type) if is_coded else column).to_numpy()
+        yield name, values, names_values(column.type)
 
 
 def of_array(X: Any) -> Iterator[tuple[str, Array, bool]]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.impute import MissingIndicator, SimpleImputer
-from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.impute import MissingIndicator
+from sklearn.pipeline import FeatureUnion
 from sklearn.preprocessing import OneHotEncoder
 
 from skmlp.network.arrays import Array
@@ -96,12 +96,10 @@ class TableEncoder:
 
 def of_numbers(n_bins: int) -> FeatureUnion:
     """Return what encodes columns of numbers."""
-    median = {"strategy": "median", "keep_empty_features": True}
     parts: list[tuple[str, Any]] = [
-        ("scaled", Pipeline([("scale", SmoothClip()), ("impute", SimpleImputer(**median))])),
+        ("scaled", SmoothClip()),
         ("missing", MissingIndicator(error_on_new=False)),
     ]
     if n_bins > 1:
-        bins = PiecewiseLinearEncoder(n_bins)
-        parts.append(("bins", Pipeline([("bins", bins), ("impute", SimpleImputer(**median))])))
+        parts.append(("bins", PiecewiseLinearEncoder(n_bins)))
     return FeatureUnion(parts)

@@ -16,7 +16,7 @@ class SmoothClip(TransformerMixin, BaseEstimator):
     h = z / sqrt(1 + (z / 3)^2) with z = (x - median) / (third - first quartile)
     [Holzmueller, Grinsztajn & Steinwart 2024, appendix A.1]. Where the quartiles are equal, half the range
     is the scale, for which scikit-learn's RobustScaler has 1: a column that is mostly zero would keep its
-    units. What is missing stays nan.
+    units. What is missing is 0, as the median.
     """
 
     def fit(self, X: Array, y: Any = None) -> Self:
@@ -33,7 +33,8 @@ class SmoothClip(TransformerMixin, BaseEstimator):
     def transform(self, X: Array) -> Array:
         """Return the scaled columns."""
         z = (X - self.median_) / self.scale_
-        return z / np.hypot(1, z / 3)  # the square of z may be too large for a float
+        clipped: Array = z / np.hypot(1, z / 3)  # the square of z may be too large for a float
+        return np.where(np.isnan(X), 0, clipped)
 
 
 class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
@@ -41,7 +42,8 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
 
     Component t is 0 below its bin [b_t, b_t+1], 1 above, and linear within
     [Gorishniy, Rubachev & Babenko 2022, eq. 1]. So a network can bend its answer at every quantile: trees
-    do so by their splits. Columns with a single bin have no components: they say nothing new.
+    do so by their splits. Columns with a single bin have no components: they say nothing new. What is missing
+    is encoded as the median.
 
     Parameters
     ----------
@@ -55,19 +57,24 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
     def fit(self, X: Array, y: Any = None) -> Self:
         """Find the bins of each column."""
         quantiles = np.linspace(0, 1, self.n_bins + 1)
+        self.median_ = np.zeros(X.shape[1])
         column: list[int] = []
-        edges: list[Array] = []
+        bins: list[Array] = [np.empty((2, 0))]
         for j, x in enumerate(X.T):
             known = x[~np.isnan(x)]
-            of_column = np.unique(np.quantile(known, quantiles)) if len(known) else known
-            if len(of_column) > 2:
-                edges.append(np.stack([of_column[:-1], of_column[1:]]))
-                column += [j] * (len(of_column) - 1)
+            if len(known) == 0:
+                continue
+            self.median_[j] = np.median(known)
+            # Between two values that occur there would be nothing to bend at.
+            edges = np.unique(np.quantile(known, quantiles, method="inverted_cdf"))
+            if len(edges) > 2:
+                bins.append(np.stack([edges[:-1], edges[1:]]))
+                column += [j] * (len(edges) - 1)
         self.column_ = np.array(column, dtype=int)
-        self.low_, self.high_ = np.concatenate([np.empty((2, 0)), *edges], axis=1)
+        self.low_, self.high_ = np.concatenate(bins, axis=1)
         return self
 
     def transform(self, X: Array) -> Array:
         """Return the components of all columns, side by side."""
-        width = self.high_ - self.low_
-        return np.clip((X[:, self.column_] - self.low_) / width, 0, 1)
+        X = np.where(np.isnan(X), self.median_, X)[:, self.column_]
+        return np.clip((X - self.low_) / (self.high_ - self.low_), 0, 1)

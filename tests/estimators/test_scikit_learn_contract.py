@@ -25,7 +25,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skmlp import MixtureDensityRegressor, MLPClassifier, MLPRegressor
+from skmlp import (
+    MixtureDensityRegressor,
+    MLPClassifier,
+    MLPRegressor,
+    TabularMLPClassifier,
+    TabularMLPRegressor,
+)
 from skmlp.network.losses import Focal, LogLoss
 
 from .data import TASKS
@@ -107,6 +113,12 @@ OF_ONE_CLASS = {
         {"n_components": 1, "solver": "lbfgs", "alpha": 100},
         {"beta": 0.5, "n_members": 2, "early_stopping": False},
     ],
+    TabularMLPClassifier: [
+        {"hidden_layer_sizes": (16,), "n_members": 2},
+        {"hidden_layer_sizes": (16,), "solver": "lbfgs", "dropout": 0, "weight_decay": 0, "alpha": 10}
+        | {"learning_rate": "constant", "dtype": "float64", "n_members": 1},
+    ],
+    TabularMLPRegressor: [{"hidden_layer_sizes": (16,), "n_members": 2}],
 }
 
 
