@@ -69,7 +69,7 @@ class MLPRegressor(BaseRegressor):
     """
 
     loss: str | Loss | Callable[..., Any] = "squared_error"
-    standardize: bool = False
+    standardize: bool | str = False
     quantile: float | None = None
 
     _loss_of = staticmethod(regression_loss)

@@ -497,7 +497,7 @@ PARAMETERS: dict[str, Parameter] = {
         "int >= 0, or 'auto'",
         lambda value: value == "auto" if isinstance(value, str) else is_integer(value, 0),
         """
-        Bins between quantiles, by which the network sees each number, beside the scaled one [2]_; 0: the
+        Bins between quantiles, by which the network sees each number, beside the scaled one [3]_; 0: the
         scaled one alone. 'auto': one for 50 samples, at most 16.
         """,
     ),

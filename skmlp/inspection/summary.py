@@ -8,7 +8,6 @@ from math import prod
 from typing import Any
 
 import numpy as np
-import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skmlp.inspection.plotting import check_is_ours

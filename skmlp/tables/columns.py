@@ -1,4 +1,4 @@
-"""The columns of a table: pandas, polars and pyarrow tables, and arrays, read without importing any of them."""
+"""The columns of pandas, polars and pyarrow tables, and of arrays, read without importing any of them."""
 
 from __future__ import annotations
 
@@ -169,8 +169,8 @@ def column_of(name: str, values: Array, named: bool) -> Column:
     kinds = {kind_of(name, v) for v in values if not is_missing(v)}
     if len(kinds) > 1:
         raise ValueError(
-            f"Column {name!r} holds {' and '.join(sorted(kinds))}: convert it to one of them, with nan or None"
-            " for what is missing."
+            f"Column {name!r} holds {' and '.join(sorted(kinds))}: convert it to one of them, with nan or"
+            " None for what is missing."
         )
     if kinds <= {"numbers"}:
         numbers = np.array([np.nan if is_missing(v) else float(v) for v in values], dtype=float)

@@ -45,9 +45,9 @@ class Encoding:
 class TableEncoder:
     """Encodes tables with the columns of the one that it was made for.
 
-    Numbers give a robust scale, their position between quantiles, and an indicator where values are missing,
-    which the median replaces. Categories give an indicator per level; missing is one, the rarest share one if
-    there are many, and a level that was not there then is all zero, or one of the rarest.
+    Numbers give a robust scale, their position between quantiles, and an indicator where values are
+    missing, which the median replaces. Categories give an indicator per level; missing is one, the rarest
+    share one if there are many, and a level that was not there then is all zero, or one of the rarest.
 
     Parameters
     ----------

@@ -42,8 +42,8 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
 
     Component t is 0 below its bin [b_t, b_t+1], 1 above, and linear within
     [Gorishniy, Rubachev & Babenko 2022, eq. 1]. So a network can bend its answer at every quantile: trees
-    do so by their splits. Columns with a single bin have no components: they say nothing new. What is missing
-    is encoded as the median.
+    do so by their splits. Columns with a single bin have no components: they say nothing new. What is
+    missing is encoded as the median.
 
     Parameters
     ----------
@@ -77,4 +77,5 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
     def transform(self, X: Array) -> Array:
         """Return the components of all columns, side by side."""
         X = np.where(np.isnan(X), self.median_, X)[:, self.column_]
-        return np.clip((X - self.low_) / (self.high_ - self.low_), 0, 1)
+        through: Array = (X - self.low_) / (self.high_ - self.low_)
+        return np.clip(through, 0, 1)

@@ -66,7 +66,11 @@ def test_a_regression_with_holes():
     np.testing.assert_allclose(mean, model.predict(PATIENTS))
 
 
-@pytest.mark.parametrize("convert", [pl.from_pandas, lambda X: X.to_numpy(dtype=object), lambda X: X])
+def as_polars(X):
+    return pl.DataFrame({name: [None if pd.isna(v) else v for v in X[name]] for name in X})
+
+
+@pytest.mark.parametrize("convert", [as_polars, lambda X: X.to_numpy(dtype=object)])
 def test_tables_of_other_packages_predict_the_same(convert):
     X = PATIENTS.astype({"age": object})
     reference = regressor().fit(X, PROGRESS).predict(X)
@@ -138,7 +142,7 @@ def test_quantiles_are_not_clipped():
 
 @pytest.mark.parametrize("loss", ["absolute_error", "huber", "poisson", "gamma"])
 def test_losses(loss):
-    model = regressor(loss=loss, max_iter=40).fit(PATIENTS, PROGRESS)
+    model = regressor(loss=loss, max_iter=40, learning_rate_init=0.03).fit(PATIENTS, PROGRESS)
     assert model.score(PATIENTS, PROGRESS) > 0.2
     assert hasattr(model, "y_scaler_") == (loss in ("absolute_error", "huber"))
     assert not hasattr(model, "x_scaler_")
@@ -157,7 +161,7 @@ def test_class_weights_and_sample_weights():
     plain = classifier().fit(WINE, CULTIVAR)
     weighted = classifier().fit(WINE, CULTIVAR, np.where(CULTIVAR == "z", 30.0, 1.0))
     z = [model.predict_proba(WINE)[:, 2].mean() for model in (plain, heavy, weighted)]
-    assert z[1] > z[0] and z[2] > z[0]
+    assert min(z[1:]) > z[0]
 
 
 def test_validation_data_are_read_as_the_table_is():
@@ -277,6 +281,7 @@ def test_wrong_parameters_are_named(wrong):
 def test_standardize_targets_alone():
     X, y = PATIENTS[["bp", "s5"]].fillna(0).to_numpy(), 1000 * PROGRESS.to_numpy()
     model = MLPRegressor((5,), standardize="targets", max_iter=5, random_state=0).fit(X, y)
-    assert hasattr(model, "y_scaler_") and not hasattr(model, "x_scaler_")
+    assert hasattr(model, "y_scaler_")
+    assert not hasattr(model, "x_scaler_")
     scaled = MLPRegressor((5,), max_iter=5, random_state=0).fit(X, (y - y.mean()) / y.std())
     np.testing.assert_allclose(model.predict(X), scaled.predict(X) * y.std() + y.mean(), rtol=1e-6)
