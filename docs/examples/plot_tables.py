@@ -2,9 +2,10 @@ r"""
 A table as it comes
 ===================
 
-Numbers on different scales, categories as strings, missing values: :class:`~skmlp.TabularMLPRegressor` takes
-the DataFrame. This example goes from the raw table of the diabetes study (442 patients; the target is how far
-the disease has progressed after a year) to predictions, to the columns that matter, and to intervals.
+Numbers on different scales, categories as strings, missing values:
+:class:`~skmlp.TabularMLPRegressor` takes the DataFrame. This example goes from the raw table of the
+diabetes study (442 patients; the target is how far the disease has progressed after a year) to predictions,
+to the columns that matter, and to intervals.
 """
 
 import matplotlib.pyplot as plt
@@ -50,9 +51,7 @@ importance = permutation_importance(model, X_test, y_test, n_repeats=5, random_s
 order = importance.importances_mean.argsort()
 
 figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.4), layout="constrained")
-axes[0].barh(
-    X.columns[order], importance.importances_mean[order], xerr=importance.importances_std[order]
-)
+axes[0].barh(X.columns[order], importance.importances_mean[order], xerr=importance.importances_std[order])
 axes[0].set(xlabel="R² lost by shuffling", title="importance")
 PartialDependenceDisplay.from_estimator(
     model, X_test.dropna(), ["bmi", "sex"], categorical_features=["sex"], ax=axes[1:]

@@ -76,7 +76,6 @@ def hold_out(
     fraction: float,
     random_state: np.random.RandomState,
     targets: Targets,
-    *,
     at_least: int,
 ) -> tuple[Array, Array]:
     """Return the rows to train on and those to validate on, as scikit-learn would draw them.

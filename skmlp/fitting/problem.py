@@ -181,7 +181,7 @@ def prepare(
             choices.validation_fraction,
             random_state,
             targets,
-            at_least=1 if choices.scoring == "loss" else targets.min_validation,
+            1 if choices.scoring == "loss" else targets.min_validation,
         )
         held_out = given.rows(others)
     if earlier is not None:
