@@ -83,7 +83,7 @@ class TableEncoder:
             parts.append(self.numbers.transform(self._numbers(columns)))
         if self.levels is not None:
             parts.append(self.levels.transform(self._levels(columns)))
-        return np.hstack(parts, dtype=dtype, casting="same_kind")
+        return np.concatenate(parts, axis=1, dtype=dtype, casting="same_kind")
 
     def _numbers(self, columns: list[Column]) -> Array:
         pairs = zip(columns, self.is_category, strict=True)

@@ -101,7 +101,7 @@ def test_what_cannot_be_fitted_leaves_no_trace():
     wrong = [
         (PATIENTS.assign(bp=np.inf), ValueError, "'bp' contains infinity"),
         (PATIENTS.assign(bp=pd.Timestamp("2024-01-01")), TypeError, "'bp'.*the year"),
-        (sparse.eye_array(len(PROGRESS), format="csr"), TypeError, "MLPRegressor"),
+        (sparse.csr_matrix(np.eye(len(PROGRESS))), TypeError, "MLPRegressor"),
     ]
     for X, error, words in wrong:
         with pytest.raises(error, match=words):
