@@ -40,7 +40,7 @@ def score_of(estimator: BaseMultilayerPerceptron, problem: Problem) -> Score:
     if scoring == "loss":
         return minus_loss
     scorer = check_scoring(estimator, scoring)
-    candidates = Candidates(estimator, problem, held_out)
+    candidates = Candidates(estimator, problem, held_out.features)
     weighted = held_out.sample_weight is not None and takes_weights(scorer)
     options = {"sample_weight": held_out.sample_weight} if weighted else {}
 
@@ -83,26 +83,25 @@ def as_number(score: Any, parameter: str, choice: Any) -> float:
 
 
 class Candidates:
-    """Fitted estimators for networks in training, which know their raw scores for the ``data`` already.
+    """Fitted estimators for networks in training, which know their raw scores for ``X`` already.
 
     Parameters
     ----------
     estimator : the estimator that is being fitted
     problem : Problem
-    data : Data
+    X : array, CSR matrix or table
         Samples as the user gave them, checked.
     """
 
-    def __init__(self, estimator: BaseMultilayerPerceptron, problem: Problem, data: Data) -> None:
-        self.estimator, self.problem = estimator, problem
-        self.X, self.has_names = data.features, data.table is not None
+    def __init__(self, estimator: BaseMultilayerPerceptron, problem: Problem, X: Any) -> None:
+        self.estimator, self.problem, self.X = estimator, problem, X
 
     def fitted(self, theta: Array, z: Array) -> BaseMultilayerPerceptron:
         """Return the estimator with parameters ``theta`` (1, P), by which X has the raw scores ``z``."""
         fitted = copy.copy(self.estimator)
         attributes = self.problem.attributes_with(theta)
-        if not self.has_names:
-            attributes.pop("feature_names_in_", None)
+        if self.problem.choices.encoding is None:
+            attributes.pop("feature_names_in_", None)  # X has no names any more
         publish(fitted, attributes | {"_known_scores": (self.X, z[np.newaxis])})
         return fitted
 
@@ -121,7 +120,7 @@ class Cost:
     def __init__(self, estimator: BaseMultilayerPerceptron, problem: Problem) -> None:
         loss = self.loss = problem.choices.cost
         self.data = problem.reading.data
-        self.candidates = Candidates(estimator, problem, self.data)
+        self.candidates = Candidates(estimator, problem, self.data.features)
         self.of_predictions = callable(loss) and is_of_predictions(loss)
         self.function: Callable[..., Any] = loss if self.of_predictions else check_scoring(estimator, loss)  # type: ignore[assignment]
         self.options = {} if self.data.sample_weight is None else {"sample_weight": self.data.sample_weight}
