@@ -102,6 +102,8 @@ class TabularMLPClassifier(BaseTabular, MLPClassifier):
     {attributes}
     encoder_ : object
         What makes the inputs of the network from a table.
+    x_scaler_ : sklearn.preprocessing.StandardScaler
+        What brings these inputs to mean 0 and variance 1 as well; only with ``standardize=True``.
     n_outputs_ : int
         Number of raw scores: 1 for a binary target, else one per class or label.
     out_activation_ : str
@@ -169,6 +171,8 @@ class TabularMLPRegressor(BaseTabular, MLPRegressor):
     {attributes}
     encoder_ : object
         What makes the inputs of the network from a table.
+    x_scaler_ : sklearn.preprocessing.StandardScaler
+        What brings these inputs to mean 0 and variance 1 as well; only with ``standardize=True``.
     y_range_ : ndarray of shape (2, n_targets)
         The lowest and the highest target of the fit, within which predictions stay.
     y_scaler_ : sklearn.preprocessing.StandardScaler
