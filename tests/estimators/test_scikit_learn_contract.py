@@ -115,8 +115,6 @@ OF_ONE_CLASS = {
     ],
     TabularMLPClassifier: [
         {"hidden_layer_sizes": (16,), "n_members": 2},
-        {"hidden_layer_sizes": (16,), "solver": "lbfgs", "dropout": 0, "weight_decay": 0, "alpha": 10}
-        | {"learning_rate": "constant", "dtype": "float64", "n_members": 1},
     ],
     TabularMLPRegressor: [{"hidden_layer_sizes": (16,), "n_members": 2}],
 }
