@@ -159,7 +159,7 @@ def checks_of(estimators):
 def slow_unless_everyday(param):
     """Return a case, marked slow where its estimator takes the path of another one."""
     estimator, check = param.values
-    only_here = estimator.solver in ("lm", "es") or not isinstance(estimator, PEERS)
+    only_here = estimator.solver in ("lm", "es") or type(estimator) not in PEERS
     if only_here or ESTIMATORS[estimator] in EVERYDAY:
         return param
     return pytest.param(estimator, check, marks=[*param.marks, pytest.mark.slow])
