@@ -88,6 +88,7 @@ EXAMPLES = [
     "two_class_toy",
     "sine_regression",
     "inverse_problem",
+    "tables",
     "solvers",
     "grid_search",
     "notebook",

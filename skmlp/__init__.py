@@ -4,6 +4,7 @@ from skmlp.compiled.config import config_context, get_config, set_config
 from skmlp.estimators.classifier import MLPClassifier
 from skmlp.estimators.mixture_density import MixtureDensityRegressor
 from skmlp.estimators.regressor import MLPRegressor
+from skmlp.estimators.tabular import TabularMLPClassifier, TabularMLPRegressor
 from skmlp.training.checkpoints import Checkpoint
 from skmlp.versions import show_versions
 
@@ -14,6 +15,8 @@ __all__ = [
     "MLPClassifier",
     "MLPRegressor",
     "MixtureDensityRegressor",
+    "TabularMLPClassifier",
+    "TabularMLPRegressor",
     "config_context",
     "get_config",
     "set_config",

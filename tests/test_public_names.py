@@ -11,8 +11,8 @@ import skmlp
 DOCS = Path(__file__).parents[1] / "docs"
 
 PUBLIC = {
-    "skmlp": "Checkpoint MLPClassifier MLPRegressor MixtureDensityRegressor config_context get_config"
-    " set_config show_versions",
+    "skmlp": "Checkpoint MLPClassifier MLPRegressor MixtureDensityRegressor TabularMLPClassifier"
+    " TabularMLPRegressor config_context get_config set_config show_versions",
     "skmlp.activations": "ACTIVATIONS Activation ELU GELU Identity LeakyReLU Logistic Mish ReLU SELU SiLU"
     " Softplus Tanh",
     "skmlp.distributions": "GaussianMixture",
@@ -56,7 +56,7 @@ def test_public_modules_have_these_names(module):
 
 def test_public_modules_are_these():
     root = Path(skmlp.__file__).parent
-    names = "estimators fitting compiled training network versions"
+    names = "estimators tables fitting compiled training network versions"
     inner = {f"skmlp.{name}" for name in names.split()}
     modules = {f"skmlp.{path.stem}" for path in root.glob("*.py") if not path.stem.startswith("_")}
     folders = {f"skmlp.{path.parent.name}" for path in root.glob("*/__init__.py")}

@@ -52,7 +52,7 @@ class CallbackMonitor(Monitor):
     def __init__(self, estimator: Any, problem: Problem) -> None:
         given, choices = problem.reading.data, problem.choices
         metadata = None if given.sample_weight is None else {"sample_weight": given.sample_weight}
-        self.data = {"estimator": estimator, "X": given.X, "y": given.labels, "metadata": metadata}
+        self.data = {"estimator": estimator, "X": given.features, "y": given.labels, "metadata": metadata}
         self.problem = problem
         # Full-batch solvers train the members of an ensemble one after the other.
         runs = 1 if choices.is_stochastic else choices.n_members

@@ -20,7 +20,7 @@ from skmlp.estimators.attributes import publish
 from skmlp.estimators.callbacks import CallbackSupportMixin, monitor_of, with_callbacks
 from skmlp.estimators.documentation_link import DocumentationLinkMixin
 from skmlp.estimators.floating_point import unraised
-from skmlp.estimators.problems import default_parameters, is_valid, problem_of
+from skmlp.estimators.problems import default_parameters, is_valid, is_valid_target, problem_of
 from skmlp.fitting.choices import NetworkChoices, Params
 from skmlp.fitting.curves import with_own_curves
 from skmlp.fitting.outcome import fitted_attributes
@@ -223,15 +223,38 @@ class BaseMultilayerPerceptron(DocumentationLinkMixin, CallbackSupportMixin, Bas
 
         float32 weights and float64 X give float64, as in scikit-learn: pass float32 for speed.
         """
-        if not (hasattr(self, "coefs_") and is_valid(self, X)):
-            check_is_fitted(self)
-            X = validate_data(
-                self, X, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32], reset=False
-            )
+        X = self._checked_features(X)
         fitted = self._fitted_network(X.shape[1])
         dtype = np.result_type(X.dtype, fitted.dtype)
         X = self._scalers().scaled_features(X.astype(dtype, copy=False))
         return fitted, fitted.cast(dtype), X
+
+    def _checked_features(self, X: Any) -> Any:
+        """Return the X of a prediction as numbers."""
+        if hasattr(self, "coefs_") and is_valid(self, X):
+            return X
+        check_is_fitted(self)
+        return validate_data(
+            self, X, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32], reset=False
+        )
+
+    def _checked(self, X: Any, y: Any, *, dtype: Any, reset: bool) -> tuple[Any, Any]:
+        """Return the X and y of a fit as numbers; ``reset`` writes what is learned of X."""
+        is_ready = not reset and is_valid(self, X) and is_valid_target(y, len(X))
+        if is_ready and X.flags.c_contiguous and (isinstance(dtype, list) or X.dtype == dtype):
+            return X, y
+        checked: tuple[Any, Any] = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=dtype,
+            order="C",
+            multi_output=True,
+            y_numeric=self._y_numeric,
+            reset=reset,
+        )
+        return checked
 
     @property
     def members_(self) -> list[Self]:
@@ -245,7 +268,7 @@ class BaseMultilayerPerceptron(DocumentationLinkMixin, CallbackSupportMixin, Bas
             raise AttributeError("members_ are those of an ensemble: fit with n_members=2 or more.")
         # Where max_time has left only one of them, its arrays are those of a single network.
         left_alone = self.coefs_[0].ndim == 2
-        network = self._fitted_network(self.n_features_in_).network
+        network = self._fitted_network(self.coefs_[0].shape[-2]).network
         names = set() if left_alone else attribute_names(network)
         return [self._member(k, names) for k in range(len(self._members))]
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 from sklearn.utils import column_or_1d
-from sklearn.utils.validation import validate_data
 
 from skmlp.estimators.attributes import publish
 from skmlp.estimators.scorers import with_scorers
@@ -22,14 +21,15 @@ from skmlp.fitting.parameters import STOCHASTIC_SOLVERS, check_parameters
 from skmlp.fitting.problem import Problem, prepare
 from skmlp.fitting.weights import check_sample_weight, with_class_weight
 from skmlp.network.arrays import Array
+from skmlp.tables.columns import as_table
 
 if TYPE_CHECKING:
     from skmlp.estimators.multilayer_perceptron import BaseMultilayerPerceptron
 
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 
-FEATURES = ("n_features_in_", "feature_names_in_")
-"""The fitted attributes that scikit-learn's check of X writes."""
+FEATURES = ("n_features_in_", "feature_names_in_", "encoder_")
+"""The fitted attributes that the check of X writes."""
 
 
 @cache
@@ -98,7 +98,8 @@ def read(
     dtype: Any = [np.float64, np.float32] if choices.dtype == "auto" else np.dtype(choices.dtype)
     if continuing and choices.dtype == "auto":
         dtype = np.result_type(np.float32, *map(np.asarray, estimator.coefs_))  # weights keep theirs
-    X, y = validated(reader, X, y, dtype=dtype, reset=reset)
+    table = None if choices.encoding is None else as_table(X)
+    X, y = validated(reader, X if table is None else table, y, dtype=dtype, reset=reset)
     targets = estimator._targets(y, choices.loss, classes, continuing=continuing)
     encoded = targets.encode(y, X.dtype)
     if sample_weight is not None:
@@ -107,7 +108,7 @@ def read(
     if isinstance(targets, ClassTargets):
         sample_weight = with_class_weight(choices.class_weight, targets, encoded, sample_weight, X.dtype)
     features = {name: getattr(reader, name) for name in FEATURES if hasattr(reader, name)}
-    return Reading(Data(X, encoded, sample_weight, y), targets, features)
+    return Reading(Data(X, encoded, sample_weight, y, table=table), targets, features)
 
 
 def read_validation(
@@ -132,11 +133,12 @@ def read_validation(
     reader = copy.copy(estimator)
     publish(reader, reading.features)
     dtype = reading.data.X.dtype
-    X, y = validated(reader, X, y, dtype=dtype, reset=False)
+    table = None if choices.encoding is None else as_table(X)
+    X, y = validated(reader, X if table is None else table, y, dtype=dtype, reset=False)
     if sample_weight is not None:
         sample_weight = check_sample_weight(sample_weight, X.shape[0], dtype, "sample_weight_val")
     encoded = reading.targets.encode(y, dtype, "y_val")
-    return Data(X, encoded, sample_weight, y)
+    return Data(X, encoded, sample_weight, y, table=table)
 
 
 def is_valid(estimator: BaseMultilayerPerceptron, X: Any) -> bool:
@@ -164,20 +166,7 @@ def validated(
     estimator: BaseMultilayerPerceptron, X: Any, y: Any, *, dtype: Any, reset: bool
 ) -> tuple[Any, Array]:
     """Return X and y as scikit-learn checks them."""
-    is_ready = not reset and is_valid(estimator, X) and is_valid_target(y, len(X))
-    if is_ready and X.flags.c_contiguous and (isinstance(dtype, list) or X.dtype == dtype):
-        return X, y
-    X, y = validate_data(
-        estimator,
-        X,
-        y,
-        accept_sparse="csr",
-        dtype=dtype,
-        order="C",
-        multi_output=True,
-        y_numeric=estimator._y_numeric,
-        reset=reset,
-    )
+    X, y = estimator._checked(X, y, dtype=dtype, reset=reset)
     if sparse.issparse(y) and (estimator._y_numeric or not are_sparse_labels(y)):
         y = y.toarray()
     return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y

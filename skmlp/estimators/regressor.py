@@ -73,7 +73,7 @@ class MLPRegressor(BaseRegressor):
     """
 
     loss: str | Loss | Callable[..., Any] = "squared_error"
-    standardize: bool = False
+    standardize: bool | str = False
     monotonic_cst: Any = None
     quantile: float | Sequence[float] | None = None
 
@@ -108,15 +108,9 @@ class MLPRegressor(BaseRegressor):
         ValueError
             If ``return_std`` is set and the estimator is a single network.
         """
-        scores = self._raw_scores(X)
-        if return_std and len(scores) == 1:
+        predictions = self._predictions(X)
+        if return_std and len(predictions) == 1:
             raise ValueError("return_std=True needs an ensemble: fit with n_members=2 or more.")
-        predictions = self._fitted_loss().inverse_link(scores)
-        if hasattr(self, "y_scaler_"):
-            # Several quantiles are of one target.
-            shape, columns = predictions.shape, (-1, self.y_scaler_.n_features_in_)
-            unscaled = [self.y_scaler_.inverse_transform(p.reshape(columns)) for p in predictions]
-            predictions = np.stack(unscaled).reshape(shape)
         if predictions.shape[-1] == 1:
             predictions = predictions[..., 0]
         if len(predictions) == 1:
@@ -150,3 +144,13 @@ class MLPRegressor(BaseRegressor):
         check_consistent_length(X, y, sample_weight)
         weights = None if sample_weight is None else np.asarray(sample_weight, dtype=float)
         return loss.d2(self.predict(X), y[:, np.newaxis], weights)
+
+    def _predictions(self, X: Any) -> Any:
+        """Return what each member predicts, (n_members, n_samples, n_outputs_)."""
+        predictions = self._fitted_loss().inverse_link(self._raw_scores(X))
+        if hasattr(self, "y_scaler_"):
+            # Several quantiles are of one target.
+            shape, columns = predictions.shape, (-1, self.y_scaler_.n_features_in_)
+            unscaled = [self.y_scaler_.inverse_transform(p.reshape(columns)) for p in predictions]
+            predictions = np.stack(unscaled).reshape(shape)
+        return predictions

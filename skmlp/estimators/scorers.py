@@ -40,13 +40,13 @@ def score_of(estimator: BaseMultilayerPerceptron, problem: Problem) -> Score:
     if scoring == "loss":
         return minus_loss
     scorer = check_scoring(estimator, scoring)
-    candidates = Candidates(estimator, problem, held_out.X)
+    candidates = Candidates(estimator, problem, held_out.features)
     weighted = held_out.sample_weight is not None and takes_weights(scorer)
     options = {"sample_weight": held_out.sample_weight} if weighted else {}
 
     def score(theta: Array, z: Array, loss: float) -> float:
         fitted = candidates.fitted(theta, z)
-        return number_of(scorer, (fitted, held_out.X, held_out.labels), options, "scoring", scoring)
+        return number_of(scorer, (fitted, candidates.X, held_out.labels), options, "scoring", scoring)
 
     return score
 
@@ -89,7 +89,7 @@ class Candidates:
     ----------
     estimator : the estimator that is being fitted
     problem : Problem
-    X : array or CSR matrix
+    X : array, CSR matrix or table
         Samples as the user gave them, checked.
     """
 
@@ -100,7 +100,8 @@ class Candidates:
         """Return the estimator with parameters ``theta`` (1, P), by which X has the raw scores ``z``."""
         fitted = copy.copy(self.estimator)
         attributes = self.problem.attributes_with(theta)
-        attributes.pop("feature_names_in_", None)  # X has no names any more
+        if self.problem.choices.encoding is None:
+            attributes.pop("feature_names_in_", None)  # X has no names any more
         publish(fitted, attributes | {"_known_scores": (self.X, z[np.newaxis])})
         return fitted
 
@@ -119,7 +120,7 @@ class Cost:
     def __init__(self, estimator: BaseMultilayerPerceptron, problem: Problem) -> None:
         loss = self.loss = problem.choices.cost
         self.data = problem.reading.data
-        self.candidates = Candidates(estimator, problem, self.data.X)
+        self.candidates = Candidates(estimator, problem, self.data.features)
         self.of_predictions = callable(loss) and is_of_predictions(loss)
         self.function: Callable[..., Any] = loss if self.of_predictions else check_scoring(estimator, loss)  # type: ignore[assignment]
         self.options = {} if self.data.sample_weight is None else {"sample_weight": self.data.sample_weight}
@@ -136,7 +137,7 @@ class Cost:
     def _cost(self, theta: Array, z: Array) -> float:
         if not np.isfinite(z).all():
             return np.inf
-        fitted, X, y = self.candidates.fitted(theta, z), self.data.X, self.data.labels
+        fitted, X, y = self.candidates.fitted(theta, z), self.candidates.X, self.data.labels
         if self.of_predictions:
             return number_of(self.function, (y, fitted.predict(X)), self.options, "loss", self.loss)
         return -number_of(self.function, (fitted, X, y), self.options, "loss", self.loss)

@@ -133,9 +133,9 @@ class Choices:
     cost : callable or str, or None
         What is minimized in place of the loss, of which only the link is used: a cost of predictions, or
         a scorer.
-    batch_size : int, or None
-        Rows per batch; None: ``min(200, n_samples)``.
-
+    batch_size : int, 'auto' or 'adaptive'
+    encoding : object, or None
+        How X is made numbers of, where it is a table.
     monotonic_cst : tuple of (feature, sign)
         Features by name or position.
 
@@ -146,13 +146,13 @@ class Choices:
     solver: Optimizer | Solver
     schedule: Schedule
     cost: Callable[..., Any] | str | None
-    batch_size: int | None
+    batch_size: int | str
     shuffle: bool
     max_iter: int
     max_fun: int
     n_iter_no_change: float
     early_stopping: bool
-    standardize: bool
+    standardize: bool | str
     max_time: float | None
     checkpoint: Checkpoint | None
     dtype: str
@@ -170,6 +170,7 @@ class Choices:
     warm_start: bool = per_network()
     verbose: int = per_network()
     n_members: int = per_network()
+    encoding: Any = per_network()
 
     @classmethod
     def of(cls, params: Params, loss_of: Callable[[Params], Loss], owner: str) -> Choices:
@@ -196,7 +197,7 @@ class Choices:
                 "solver": solver_of(params),
                 "schedule": schedule_of(params),
                 "cost": cost if is_cost(cost) else None,
-                "batch_size": None if isinstance(size, str) else int(size),
+                "batch_size": size if isinstance(size, str) else int(size),
                 "monotonic_cst": tuple(signs_of(params.get("monotonic_cst")).items()),
                 "dtype": dtype if isinstance(dtype, str) else np.dtype(dtype).name,
             }
@@ -234,7 +235,11 @@ class Choices:
 
     def rows_per_batch(self, n_samples: int) -> int:
         """Return the rows per batch, at most ``n_samples``."""
-        return min(self.batch_size or 200, n_samples)
+        if isinstance(self.batch_size, str):
+            size = 200 if self.batch_size == "auto" else min(max(32, n_samples // 16), 256)
+        else:
+            size = self.batch_size
+        return min(size, n_samples)
 
 
 def signs_of(monotonic_cst: Any) -> dict[str | int, int]:

@@ -98,7 +98,7 @@ def _check_monotonic(choices: Choices, needs: str) -> None:
 def check_batch_size(choices: Choices, n_samples: int) -> None:
     """Warn of batches larger than the data; raise an error if they are too small to normalize over."""
     batch_size = choices.batch_size
-    if batch_size is not None and batch_size > n_samples:
+    if not isinstance(batch_size, str) and batch_size > n_samples:
         warnings.warn(
             "Got `batch_size` less than 1 or larger than sample size: batch_size="
             f"{batch_size} is clipped to {n_samples}.",

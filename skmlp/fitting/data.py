@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.model_selection import train_test_split
+from sklearn.utils import _safe_indexing
 
 from skmlp.fitting.targets import Targets
 from skmlp.fitting.weights import check_some_weight
@@ -38,6 +39,8 @@ class Data:
         The targets as the user gave them.
     index : array of shape (n_samples,), default=None
         Which row of X each sample is, where X has other rows too; None: X has these alone, in their order.
+    table : table of n_samples rows, default=None
+        The features as the user gave them, where X was made of a table.
     """
 
     X: Any
@@ -45,12 +48,19 @@ class Data:
     sample_weight: Array | None
     labels: Any
     index: Array | None = None
+    table: Any = None
+
+    @property
+    def features(self) -> Any:
+        """The features as an estimator predicts from them."""
+        return self.X if self.table is None else self.table
 
     def rows(self, rows: Array) -> Data:
         """Return some of the samples, copied."""
         weights = None if self.sample_weight is None else self.sample_weight[rows]
         X = self.X[rows if self.index is None else self.index[rows]]
-        return Data(X, self.y[rows], weights, self.labels[rows])
+        table = None if self.table is None else _safe_indexing(self.table, rows)
+        return Data(X, self.y[rows], weights, self.labels[rows], table=table)
 
     def dense_if_quicker(self) -> Data:
         """Return the data with a sparse X as an array, if products are quicker by it and it is small."""
@@ -82,11 +92,15 @@ class Reading:
 
 
 def hold_out(
-    data: Data, fraction: float, random_state: np.random.RandomState, targets: Targets
+    data: Data,
+    fraction: float,
+    random_state: np.random.RandomState,
+    targets: Targets,
+    at_least: int,
 ) -> tuple[Array, Array]:
     """Return the rows to train on and those to validate on, as scikit-learn would draw them.
 
-    Only indices are split: X is not copied.
+    Only indices are split: X is not copied. A score may need ``at_least`` so many samples.
     """
     n_samples = len(data.y)
     strata = targets.strata(data.y, n_held_out(fraction, n_samples))
@@ -98,10 +112,10 @@ def hold_out(
         )
     except ValueError as error:
         raise ValueError(f"Cannot hold out {split}: {error} {way_out}") from error
-    if len(held_out) < targets.min_validation:
+    if len(held_out) < at_least:
         raise ValueError(
             f"The validation set is too small: {split} is {len(held_out)}, at least"
-            f" {targets.min_validation} are needed. {way_out}"
+            f" {at_least} are needed. {way_out}"
         )
     if data.sample_weight is not None:
         for part, of in ((rows, "training"), (held_out, "validation")):

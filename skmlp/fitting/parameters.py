@@ -135,11 +135,11 @@ PARAMETERS: dict[str, Parameter] = {
         """,
     ),
     "batch_size": Parameter(
-        "int >= 1, or 'auto'",
-        lambda value: value == "auto" if isinstance(value, str) else is_integer(value, 1),
+        "int >= 1, 'auto' or 'adaptive'",
+        lambda value: value in ("auto", "adaptive") if isinstance(value, str) else is_integer(value, 1),
         """
-        Samples per step of the stochastic solvers; 'auto' is ``min(200, n_samples)``. All other solvers
-        use all samples in every step.
+        Samples per step of the stochastic solvers; 'auto' is ``min(200, n_samples)``, 'adaptive' a
+        sixteenth of the samples, but 32 to 256. All other solvers use all samples in every step.
         """,
     ),
     "learning_rate": Parameter(
@@ -210,11 +210,12 @@ PARAMETERS: dict[str, Parameter] = {
         predicts=True,
     ),
     "standardize": Parameter(
-        "bool",
-        is_boolean,
+        "bool, or 'targets'",
+        lambda value: value == "targets" if isinstance(value, str) else is_boolean(value),
         """
         Whether to centre and scale the features (only scale if X is sparse), and the targets of a
-        regressor unless its loss has a log-link, by mean and standard deviation of the training part.
+        regressor unless its loss has a log-link, by mean and standard deviation of the training part;
+        'targets': these alone.
         Predictions are in the units of y, ``loss_curve_`` is not. ``partial_fit`` and warm starts keep
         the first call's. Where that was dense, sparse X is centred too, without being made dense.
         """,
@@ -428,6 +429,38 @@ PARAMETERS: dict[str, Parameter] = {
             """,
             {name: LOSSES[name] for name in REGRESSION_LOSSES},
         ),
+        predicts=True,
+    ),
+    "categorical_features": Parameter(
+        "'from_dtype', array-like of str, int or bool, or None",
+        lambda value: (
+            value == "from_dtype" if isinstance(value, str) else value is None or entries(value) is not None
+        ),
+        """
+        Which columns are categories: 'from_dtype', those of strings, booleans and categorical types; their
+        names, indices, or a mask; None: no column.
+        """,
+    ),
+    "n_bins": Parameter(
+        "int >= 0, or 'auto'",
+        lambda value: value == "auto" if isinstance(value, str) else is_integer(value, 0),
+        """
+        Bins between quantiles, by which the network sees each number, beside the scaled one [3]_; 0: the
+        scaled one alone. 'auto': one for 50 samples, at most 16.
+        """,
+    ),
+    "max_levels": Parameter(
+        "int >= 2",
+        lambda value: is_integer(value, 2),
+        "At most this many inputs for each category: the rarest levels share one.",
+    ),
+    "clip_predictions": Parameter(
+        "bool",
+        is_boolean,
+        """
+        Whether the predictions of each member stay within the range of the targets that it was trained on.
+        Quantiles are never clipped.
+        """,
         predicts=True,
     ),
     "dtype": Parameter(

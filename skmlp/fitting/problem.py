@@ -203,7 +203,13 @@ def prepare(
         theta = network.initial_parameters(random_states, given.X.dtype)
     rows = np.arange(len(given.y))
     if held_out is None and choices.holds_out and not incremental:
-        rows, others = hold_out(given, choices.validation_fraction, random_state, targets)
+        rows, others = hold_out(
+            given,
+            choices.validation_fraction,
+            random_state,
+            targets,
+            1 if choices.scoring == "loss" else targets.min_validation,
+        )
         held_out = given.rows(others)
     bounds = bounds_for(choices, reading, network)
     if bounds is not None and (earlier is None or not incremental):
@@ -263,6 +269,11 @@ def bounds_for(choices: Choices, reading: Reading, network: Network) -> Bounds |
     if not choices.network.is_monotonic:
         return None
     cst, link = choices.params["monotonic_cst"], reading.targets.loss.link
+    if choices.encoding is not None:
+        raise ValueError(
+            f"monotonic_cst={cst!r} is for MLPClassifier and MLPRegressor: the networks of tables see"
+            " several inputs for each feature. Leave it out."
+        )
     if link not in RISING_LINKS:
         raise ValueError(
             f"monotonic_cst={cst!r} needs predictions that rise with one raw score, and those of this loss"
@@ -293,12 +304,13 @@ def scalers_of(
     choices: Choices, targets: Targets, given: Data, rows: Array, earlier: Earlier | None
 ) -> Scalers:
     """Return the scalers of an earlier fit, or those of the training part."""
-    if earlier is not None and (earlier.scalers.x is not None) == bool(choices.standardize):
+    features = choices.standardize not in (False, "targets")
+    if earlier is not None and (earlier.scalers.x is not None) == features:
         return earlier.scalers
     if not choices.standardize:
         return Scalers()
     part = given if len(rows) == len(given.y) else given.rows(rows)
-    return Scalers.of(part, scale_targets=targets.loss.takes_scaled_targets)
+    return Scalers.of(part, features=features, targets=targets.loss.takes_scaled_targets)
 
 
 def continued_parameters(choices: Choices, earlier: Earlier, network: Network, dtype: Any) -> Array:

@@ -26,13 +26,13 @@ class Scalers:
     y: StandardScaler | None = None
 
     @classmethod
-    def of(cls, data: Data, *, scale_targets: bool) -> Scalers:
+    def of(cls, data: Data, *, features: bool, targets: bool) -> Scalers:
         """Return the scalers of training ``data``; features that are sparse are not centered."""
-        with_mean = isinstance(data.X, np.ndarray)
-        x = StandardScaler(with_mean=with_mean).fit(data.X, sample_weight=data.sample_weight)
-        if not scale_targets:
-            return cls(x)
-        return cls(x, StandardScaler().fit(data.y, sample_weight=data.sample_weight))
+        x, y = StandardScaler(with_mean=isinstance(data.X, np.ndarray)), StandardScaler()
+        return cls(
+            x.fit(data.X, sample_weight=data.sample_weight) if features else None,
+            y.fit(data.y, sample_weight=data.sample_weight) if targets else None,
+        )
 
     def scaled(self, data: Data) -> Data:
         """Return the data as the network sees them."""

@@ -122,6 +122,21 @@ class NumericTargets(Targets):
 
 
 @dataclass(frozen=True)
+class RangedTargets(NumericTargets):
+    """Numbers whose range is remembered, (2, n_targets)."""
+
+    range: Array
+
+    @classmethod
+    def of(cls, y: Array, loss: Loss) -> RangedTargets:
+        columns = y.reshape(len(y), -1)
+        return cls(columns.shape[1], loss, np.stack([columns.min(axis=0), columns.max(axis=0)]))
+
+    def attributes(self) -> dict[str, Any]:
+        return {"y_range_": self.range}
+
+
+@dataclass(frozen=True)
 class DensityTargets(NumericTargets):
     """Numbers whose distribution is predicted; scored by the mean log-likelihood."""
 

@@ -229,7 +229,9 @@ class Preparation:
         cut = self.uncopied if takes else self.cut
         params = {"sample_weight": None} | cut.params
         validation = tuple(params.pop(name, None) for name in VALIDATION)
-        read_alike = digest((choices.dtype, choices.class_weight, choices.loss), otherwise=object())
+        read_alike = digest(
+            (choices.dtype, choices.class_weight, choices.loss, choices.encoding), otherwise=object()
+        )
         same = type(network), takes, has_callbacks(network), read_alike
         if same not in self._readings:
             reading = read(network, choices, cut.X, cut.y, **params, classes=None, continuing=False)

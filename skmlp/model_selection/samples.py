@@ -70,6 +70,7 @@ def takes_rows(choices: Choices, part: TrainingPart) -> bool:
         part.rows is not None
         and choices.is_stochastic
         and not choices.standardize
+        and choices.encoding is None
         and type(X) in (np.ndarray, np.memmap)
         and X.flags.c_contiguous
         and X.dtype in ([np.float64, np.float32] if choices.dtype == "auto" else [np.dtype(choices.dtype)])

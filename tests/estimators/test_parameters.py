@@ -10,7 +10,13 @@ import sklearn
 import sklearn.neural_network
 from sklearn.base import clone
 
-from skmlp import MixtureDensityRegressor, MLPClassifier, MLPRegressor
+from skmlp import (
+    MixtureDensityRegressor,
+    MLPClassifier,
+    MLPRegressor,
+    TabularMLPClassifier,
+    TabularMLPRegressor,
+)
 from skmlp.fitting.parameters import PARAMETERS
 from skmlp.network.activations import ACTIVATIONS, LeakyReLU
 from skmlp.network.initializers import INITIALIZERS, TruncatedNormal
@@ -24,7 +30,13 @@ from .state import stays_as_it_was
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-CLASSES = [MLPClassifier, MLPRegressor, MixtureDensityRegressor]
+CLASSES = [
+    MLPClassifier,
+    MLPRegressor,
+    MixtureDensityRegressor,
+    TabularMLPClassifier,
+    TabularMLPRegressor,
+]
 PEERS = [MLPClassifier, MLPRegressor]
 TASK = TASKS["regression"]
 SMALL = {"hidden_layer_sizes": (5,), "max_iter": 3}
@@ -103,6 +115,10 @@ WRONG = {
     "n_components": [0, -1, 1.5, "3", None, True],
     "min_scale": [0, -0.1, np.nan, np.inf, "0.1", None],
     "beta": [-0.1, 1.1, np.nan, "0.5", None],
+    "categorical_features": ["all", 3, True, {0}],
+    "n_bins": [-1, 2.5, "many", None, True],
+    "max_levels": [1, 0, 2.5, "3", None, True],
+    "clip_predictions": [None, "yes", 1],
 }
 """Wrong types, and values just outside of the range."""
 
@@ -129,7 +145,7 @@ RIGHT = {
     "loss": ["squared_error", "absolute_error", "huber", Huber(delta=2.0)],
     "solver": ["lbfgs", "sgd", "adam", "nadam", "rmsprop", RMSprop(rho=0.99)],
     "alpha": [0, 1, 0.5, np.float32(0.5)],
-    "batch_size": ["auto", 1, np.int32(20)],
+    "batch_size": ["auto", "adaptive", 1, np.int32(20)],
     "learning_rate": [*SCHEDULES, OneCycle(rise=0.1)],
     "learning_rate_init": [1e-9, np.float32(1e-3)],
     "power_t": [0, 1],
@@ -156,7 +172,7 @@ RIGHT = {
     "dropout": [0, 0.999, [0.5], (0,), np.array([0.5]), {0: 0.5}.values()],
     "normalization": [None, "batch", "layer", BatchNormalization(momentum=0.5)],
     "skip": [False, True, np.bool_(True)],
-    "standardize": [True, False, np.True_],
+    "standardize": [True, False, np.True_, "targets"],
     "class_weight": [None, "balanced", {0: 2.0}, {0: 1, 1: 2, 2: 3}],
     "scoring": [None, "loss", "r2", np.mean],
     "n_members": [1, 2, np.int64(2)],
@@ -169,6 +185,10 @@ RIGHT = {
     "n_components": [1, np.int64(4)],
     "min_scale": [1e-6, 0.5, np.float32(0.1)],
     "beta": [0, 1, 0.5],
+    "categorical_features": ["from_dtype", None, [], [0, -1], ["x1"], np.arange(10) < 2],
+    "n_bins": ["auto", 0, 1, np.int64(4)],
+    "max_levels": [2, np.int64(100)],
+    "clip_predictions": [True, False, np.False_],
 }
 
 
@@ -185,6 +205,8 @@ def task_for(name):
     """Return a task whose estimator has the parameter."""
     if name in ("n_components", "min_scale", "beta"):
         return dataclasses.replace(TASK, cls=MixtureDensityRegressor)
+    if name in ("categorical_features", "n_bins", "max_levels", "clip_predictions"):
+        return dataclasses.replace(TASK, cls=TabularMLPRegressor)
     return TASKS["multiclass"] if name == "class_weight" else TASK
 
 
@@ -194,7 +216,7 @@ def fitted(parameters, task=TASK):
 
 def test_the_tables_name_every_parameter():
     names = {name for cls in CLASSES for name in inspect.signature(cls).parameters}
-    assert names == set(WRONG) == set(RIGHT) == {*MATTERS, "checkpoint"}  # which changes no result
+    assert names == set(WRONG) == set(RIGHT) == {*MATTERS, *NO_WEIGHTS}
     assert names == set(PARAMETERS) - {"classification_loss"}  # what "loss" is for a classifier
 
 
@@ -213,7 +235,7 @@ def assert_refused(method, name, value):
 def test_wrong_values_are_refused_by_name(name, value):
     model = task_for(name).model(**{name: value})
     assert_refused(model.fit, name, value)
-    if name == "solver":
+    if name == "solver" or isinstance(model, TabularMLPRegressor):
         assert not hasattr(model, "partial_fit")
     else:
         assert_refused(model.partial_fit, name, value)
@@ -353,8 +375,14 @@ MATTERS = {
     "n_components": ({"n_components": 2}, {"n_components": 3}),
     "min_scale": ({"min_scale": 0.03}, {"min_scale": 0.05}),
     "beta": ({"beta": 0}, {"beta": 0.5}),
+    "categorical_features": ({"categorical_features": None}, {"categorical_features": [0]}),
+    "n_bins": ({"n_bins": 0}, {"n_bins": 4}),
+    "max_levels": ({"categorical_features": [0], "max_levels": 3}, {"max_levels": 4}),
 }
 """Parameters of a first fit, and what to change for a second one that must end elsewhere."""
+
+NO_WEIGHTS = ["checkpoint", "clip_predictions"]
+"""The parameters that change no weights."""
 
 
 def weights_after_two_fits(parameters, task=TASK):

@@ -25,7 +25,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skmlp import MixtureDensityRegressor, MLPClassifier, MLPRegressor
+from skmlp import (
+    MixtureDensityRegressor,
+    MLPClassifier,
+    MLPRegressor,
+    TabularMLPClassifier,
+    TabularMLPRegressor,
+)
 from skmlp.network.losses import Focal, LogLoss
 
 from .data import TASKS
@@ -107,6 +113,10 @@ OF_ONE_CLASS = {
         {"n_components": 1, "solver": "lbfgs", "alpha": 100},
         {"beta": 0.5, "n_members": 2, "early_stopping": False},
     ],
+    TabularMLPClassifier: [
+        {"hidden_layer_sizes": (16,), "n_members": 2},
+    ],
+    TabularMLPRegressor: [{"hidden_layer_sizes": (16,), "n_members": 2}],
 }
 
 
@@ -149,7 +159,7 @@ def checks_of(estimators):
 def slow_unless_everyday(param):
     """Return a case, marked slow where its estimator takes the path of another one."""
     estimator, check = param.values
-    only_here = estimator.solver in ("lm", "es") or not isinstance(estimator, PEERS)
+    only_here = estimator.solver in ("lm", "es") or type(estimator) not in PEERS
     if only_here or ESTIMATORS[estimator] in EVERYDAY:
         return param
     return pytest.param(estimator, check, marks=[*param.marks, pytest.mark.slow])

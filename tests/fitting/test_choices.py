@@ -51,6 +51,22 @@ def test_parameters_of_the_same_name_become_fields_of_a_solver():
     assert choices(solver="es").solver.population_size is None
 
 
+@pytest.mark.parametrize(
+    ("batch_size", "n_samples", "n_rows"),
+    [
+        ("auto", 1000, 200),
+        ("auto", 11, 11),
+        ("adaptive", 11, 11),
+        ("adaptive", 100, 32),
+        ("adaptive", 1600, 100),
+        ("adaptive", 10**6, 256),
+        (50, 1000, 50),
+    ],
+)
+def test_rows_per_batch(batch_size, n_samples, n_rows):
+    assert choices(batch_size=batch_size).rows_per_batch(n_samples) == n_rows
+
+
 def test_each_estimator_has_its_losses():
     assert choices().loss == SquaredError()
     assert choices(loss=Huber(2.0)).loss == Huber(2.0)
@@ -96,7 +112,7 @@ APART = {
     "activation": ("relu", "tanh"),
     "solver": ("adam", "sgd"),
     "learning_rate": ("constant", "cosine"),
-    "batch_size": ("auto", 5),
+    "batch_size": ("auto", "adaptive"),
     "max_iter": (3, 4),
     "shuffle": (True, False),
     "early_stopping": (True, False),
@@ -119,7 +135,7 @@ def test_what_keeps_fits_apart(name, values):
 def test_every_field_is_one_or_the_other():
     """Whether a field may differ within a stack is said where it is declared, and nowhere else."""
     declared = {field.name for field in fields(Choices) if field.metadata.get("per_network")}
-    assert declared - {"params", "class_weight"} <= PER_NETWORK.keys()
+    assert declared - {"params", "class_weight", "encoding"} <= PER_NETWORK.keys()
 
 
 def test_a_fit_keeps_a_copy_of_what_its_network_computes():

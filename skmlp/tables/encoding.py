@@ -1,0 +1,105 @@
+"""From a table to the numbers that a network sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.impute import MissingIndicator
+from sklearn.pipeline import FeatureUnion
+from sklearn.preprocessing import OneHotEncoder
+
+from skmlp.network.arrays import Array
+from skmlp.tables.columns import Column, category_mask
+from skmlp.tables.numbers import PiecewiseLinearEncoder, SmoothClip
+
+MAX_BINS = 16
+ROWS_PER_BIN = 50
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How a table is to be encoded.
+
+    Attributes
+    ----------
+    categorical_features : 'from_dtype', array-like or None
+    n_bins : int or 'auto'
+    max_levels : int
+
+    They are the parameters of these names of `skmlp.TabularMLPClassifier`.
+    """
+
+    categorical_features: Any
+    n_bins: Any
+    max_levels: int
+
+    def bins_for(self, n_samples: int) -> int:
+        """Return the number of bins: small data get few, to whose edges they could be fitted."""
+        if isinstance(self.n_bins, str):
+            return int(min(MAX_BINS, n_samples // ROWS_PER_BIN))
+        return int(self.n_bins)
+
+
+class TableEncoder:
+    """Encodes tables with the columns of the one that it was made for.
+
+    Numbers give a robust scale, their position between quantiles, and an indicator where values are
+    missing, which the median replaces. Categories give an indicator per level; missing is one, the rarest
+    share one if there are many, and a level that was not there then is all zero, or one of the rarest.
+
+    Parameters
+    ----------
+    encoding : Encoding
+    columns : list of Column
+
+    Attributes
+    ----------
+    is_category : array of bool of shape (n_columns,)
+    numbers : FeatureUnion, or None
+    levels : OneHotEncoder, or None
+    """
+
+    def __init__(self, encoding: Encoding, columns: list[Column]) -> None:
+        self.is_category = category_mask(columns, encoding.categorical_features)
+        self.numbers: FeatureUnion | None = None
+        self.levels: OneHotEncoder | None = None
+        if not self.is_category.all():
+            numbers = self._numbers(columns)
+            self.numbers = of_numbers(encoding.bins_for(len(numbers))).fit(numbers)
+        if self.is_category.any():
+            self.levels = OneHotEncoder(
+                handle_unknown="infrequent_if_exist",
+                max_categories=encoding.max_levels,
+                sparse_output=False,
+                dtype=np.float32,
+            ).fit(self._levels(columns))
+
+    def transform(self, columns: list[Column], dtype: Any) -> Array:
+        """Return what a network sees of a table, (n_samples, n_inputs)."""
+        parts = []
+        if self.numbers is not None:
+            parts.append(self.numbers.transform(self._numbers(columns)))
+        if self.levels is not None:
+            parts.append(self.levels.transform(self._levels(columns)))
+        return np.concatenate(parts, axis=1, dtype=dtype, casting="same_kind")
+
+    def _numbers(self, columns: list[Column]) -> Array:
+        pairs = zip(columns, self.is_category, strict=True)
+        return np.stack([column.numbers() for column, named in pairs if not named], axis=1)
+
+    def _levels(self, columns: list[Column]) -> Array:
+        pairs = zip(columns, self.is_category, strict=True)
+        return np.stack([column.levels() for column, named in pairs if named], axis=1)
+
+
+def of_numbers(n_bins: int) -> FeatureUnion:
+    """Return what encodes columns of numbers."""
+    parts: list[tuple[str, Any]] = [
+        ("scaled", SmoothClip()),
+        ("missing", MissingIndicator(error_on_new=False)),
+    ]
+    if n_bins > 1:
+        parts.append(("bins", PiecewiseLinearEncoder(n_bins)))
+    return FeatureUnion(parts)
