@@ -534,7 +534,7 @@ def test_parameters_are_kept_as_given_and_read_at_fit(cls):
     assert model.hidden_layer_sizes is sizes
     model.set_params(alpha=0.1, max_iter=2).fit(TASKS["multiclass"].X, TASKS["multiclass"].y)
     assert model.hidden_layer_sizes is sizes
-    assert [coef.shape[1] for coef in model.coefs_[:-1]] == sizes
+    assert [coef.shape[-1] for coef in model.coefs_[:-1]] == sizes
 
 
 @pytest.mark.parametrize("cls", CLASSES)
