@@ -329,6 +329,7 @@ AFTERWARDS = {
     "initializer": "orthogonal",
     "dropout": 0.5,
     "normalization": "layer",
+    "skip": True,
     "standardize": True,
     "class_weight": "balanced",
     "scoring": "loss",
