@@ -58,8 +58,9 @@ def graph_of_scores(scope: Any, operator: Any, container: Any) -> tuple[Graph, s
     dtype = np.float64 if isinstance(operator.inputs[0].type, DoubleTensorType) else np.float32
     g = Graph(scope, container, dtype, fitted.n_networks)
     h = g("Cast", operator.inputs[0].full_name, to=11 if dtype == np.float64 else 1)
-    h = scaled(g, getattr(model, "x_scaler_", None), h)
-    for layer, arrays in zip(fitted.network.layers, fitted.layers, strict=True):
+    h = g.inputs = scaled(g, getattr(model, "x_scaler_", None), h)
+    network = fitted.network
+    for layer, g.width, arrays in zip(network.layers, network.widths[1:], fitted.layers, strict=True):
         parameters = [array[0] for array in arrays] if fitted.n_networks == 1 else arrays
         h = counterpart(LAYERS, type(layer), f"The layer {layer!r}")(g, layer, parameters, h)
     return g, h

@@ -28,8 +28,9 @@ from skmlp.network.activations import (
     Tanh,
 )
 from skmlp.network.arrays import Array
-from skmlp.network.layers import Dense, Dropout, Layer, Nonlinearity
+from skmlp.network.layers import Dense, Dropout, Layer, Nonlinearity, Skip
 from skmlp.network.losses import BinaryLoss, Gamma, Loss, MulticlassLoss, Poisson
+from skmlp.network.monotonic import Mirrored
 from skmlp.network.normalizations import BatchNormalization, LayerNormalization
 from skmlp.network.quantiles import Quantiles
 
@@ -114,6 +115,9 @@ def dense(g: Graph, layer: Dense, parameters: list[Array], x: str) -> str:
 def nonlinearity(g: Graph, layer: Nonlinearity, parameters: list[Array], x: str) -> str:
     """Return f(z)."""
     f = layer.activation
+    if isinstance(f, Mirrored):  # s f(s z), with s = -1 in the units that are mirrored
+        signs = np.where(np.arange(g.width) < (g.width + 1) // 2, 1.0, -1.0)
+        return g("Mul", nonlinearity(g, Nonlinearity(f.activation), [], g("Mul", x, signs)), signs)
     return str(counterpart(ACTIVATIONS, type(f), f"activation={f!r}")(g, f, x))
 
 
@@ -135,8 +139,14 @@ def layer_normalization(g: Graph, layer: LayerNormalization, parameters: list[Ar
     return g("Add", g("Mul", normal, gain), shift)
 
 
+def skip(g: Graph, layer: Skip, parameters: list[Array], h: str) -> str:
+    """Return h + x W, with the network's inputs x."""
+    return g("Add", h, g("MatMul", g.inputs, parameters[0]))
+
+
 LAYERS: dict[type[Layer], OfLayer] = {
     Dense: dense,
+    Skip: skip,
     Nonlinearity: nonlinearity,
     Dropout: lambda g, layer, parameters, x: x,
     BatchNormalization: batch_normalization,

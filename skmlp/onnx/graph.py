@@ -23,6 +23,13 @@ class Graph:
         The precision of what is computed.
     n_networks : int
         How many members the arrays have as their first axis; one has no such axis.
+
+    Attributes
+    ----------
+    inputs : str
+        The name of what the network sees of the features.
+    width : int
+        The units of the layer that is being written.
     """
 
     def __init__(self, scope: Any, container: Any, dtype: Any, n_networks: int) -> None:
@@ -33,6 +40,7 @@ class Graph:
             )
         self.scope, self.container, self.dtype = scope, container, np.dtype(dtype)
         self.n_networks = n_networks
+        self.inputs, self.width = "", 0
 
     def __call__(self, op: str, *inputs: Any, output: str | None = None, **attributes: Any) -> str:
         """Add a node and return the name of its output.

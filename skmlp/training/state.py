@@ -154,7 +154,7 @@ class State(Rows):
         n_networks = len(theta)
         return cls(
             theta=theta.copy(),
-            moments=np.zeros_like(theta, shape=(n_moments, *theta.shape)),
+            moments=np.zeros((n_moments, *theta.shape), theta.dtype, like=theta),  # no page is touched
             step=np.zeros(n_networks, dtype=int),
             rate=rate.astype(float),
             samples_seen=np.zeros(n_networks, dtype=int),

@@ -74,11 +74,13 @@ class StochasticSolver:
                         state.put(stack.networks[leaving], stack.state.take(np.flatnonzero(leaving)))
                         stack = stack.keep(~leaving)
                     if self.saver is not None and self.saver.is_due and len(reasons) < n_networks:
-                        state.put(stack.networks, stack.state)
+                        if stack.state is not state:
+                            state.put(stack.networks, stack.state)
                         self.saver(state, reasons)
         except KeyboardInterrupt:
             reasons |= dict.fromkeys(stack.networks.tolist(), StopReason.INTERRUPTED)
-        state.put(stack.networks, stack.state)
+        if stack.state is not state:  # some networks have left the stack
+            state.put(stack.networks, stack.state)
         self.setup.objective.training.streams = state.streams
         best = None if self.validate is None else state.best_theta
         return TrainingResult(

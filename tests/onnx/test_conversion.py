@@ -99,6 +99,15 @@ def test_what_networks_consist_of(name, normalization, options, dtype):
     assert_predicts(model.fit(X, y), X.astype(dtype))
 
 
+@pytest.mark.parametrize("options", [{}, {"n_members": 2, "standardize": True}], ids=str)
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("dtype", PRECISIONS)
+def test_a_linear_path_and_signs_of_features(dtype, activation, options):
+    signs = np.resize([1, 0, -1], DIABETES.X.shape[1])
+    model = DIABETES.model(**SMALL, activation=activation, skip=True, monotonic_cst=signs, **options)
+    assert_predicts(model.fit(DIABETES.X, DIABETES.y), DIABETES.X.astype(dtype))
+
+
 @pytest.mark.parametrize("dtype", PRECISIONS)
 def test_instances_keep_their_fields(dtype):
     activation = [LeakyReLU(0.3), ELU(alpha=0.5, scale=1.2)]
