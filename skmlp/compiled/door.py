@@ -56,8 +56,8 @@ def is_covered(setup: Setup) -> bool:
     is_known = are_known(objective.network, objective.loss, setup.optimizer)
     is_array = isinstance(X, np.ndarray) and X.flags.aligned
     # Codes become wider: those of very many outputs would fill more memory than X.
-    y_fits = y.dtype == X.dtype or y.size <= X.size
-    return is_known and is_array and X.dtype == objective.alpha.dtype and y_fits and setup.bounds is None
+    y_fits = is_array and (y.dtype == X.dtype or y.size <= X.size)
+    return is_known and X.dtype == objective.alpha.dtype and y_fits and setup.bounds is None
 
 
 def are_known(network: Network, loss: Loss, optimizer: Any) -> bool:

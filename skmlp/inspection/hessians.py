@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from skmlp.estimators.floating_point import unraised
 from skmlp.inspection.gradients import problem_at_weights
@@ -80,10 +81,10 @@ def hessian_product(estimator: Any, X: Any, y: Any, v: Any, sample_weight: Any =
     """
     if getattr(estimator, "n_members", 1) > 1:
         raise ValueError("estimator is an ensemble: pass one of its members_, each has its own Hessian.")
+    if sparse.issparse(X):
+        raise ValueError("X is sparse, and products are computed with arrays: pass X.toarray().")
     problem = problem_at_weights(estimator, X, y, sample_weight)
     network, objective, data = problem.network, problem.objective, problem.data
-    if not isinstance(data.X, np.ndarray):
-        raise ValueError("X is sparse, and products are computed with arrays: pass X.toarray().")
     for layer in network.layers:
         if isinstance(layer, Nonlinearity):
             check_beside(layer.activation, "forward", "curvature")

@@ -249,7 +249,7 @@ class Preparation:
             reading=self._readings[same],
         )
         shared = self._shared.setdefault(same, [])
-        problem = replace(problem, data=shared_data(problem.data, shared))
+        problem = replace(problem, data=shared_data(problem.data.dense_if_quicker(), shared))
         del shared[:-1]  # where each fit scales its own rows, few are the same
         validate = problem.validate
         if validate is None or choices.standardize:

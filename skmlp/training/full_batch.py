@@ -130,7 +130,7 @@ class Solver(ABC):
                     run.reason = ended or self.minimize(run)
                 if run.reason in (StopReason.CALLBACK, StopReason.INTERRUPTED):
                     ended = run.reason
-                elif not run.losses:  # it ended where it started
+                elif not run.losses and np.isfinite(run.loss):  # it ended where it started
                     run.losses.append(run.loss)
         return TrainingResult(
             theta=np.stack([run.theta for run in runs]),

@@ -163,7 +163,8 @@ class Stacks:
         train_stack = solvers.train_stack
 
         def counted(problems, monitor, states=None):
-            earlier = [0 if states is None else epochs_of(s.curves.losses) for s in states or problems]
+            before = states or [None] * len(problems)
+            earlier = [0 if state is None else epochs_of(state.curves.losses) for state in before]
             results = train_stack(problems, monitor, states)
             self.n_fits.append(len(problems))
             self.n_networks.append(sum(len(problem.theta) for problem in problems))
