@@ -19,7 +19,9 @@ def notebook():
     _, blocks = gallery.split_code_and_text_blocks(str(SCRIPT))
     cells = [nbformat.v4.new_code_cell(block.content) for block in blocks if block.type == "code"]
     notebook = nbformat.v4.new_notebook(cells=cells)
-    nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MPLBACKEND", raising=False)  # other tests choose one; a notebook shows figures itself
+        nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
     return notebook
 
 
