@@ -2,6 +2,7 @@
 
 import signal
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -70,8 +71,11 @@ def test_an_interruption_waits_for_the_others():
     assert sorted(done) == [1, 2]
 
 
-def test_an_epoch_can_be_interrupted_before_its_end(monkeypatch):
+def test_an_epoch_can_be_interrupted_before_its_end(monkeypatch, request):
     """In the fifth call: an epoch has four steps, and each is a call of its own."""
+    # Jobs in the background ignore the signal, unless they say otherwise.
+    request.addfinalizer(partial(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT)))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     calls = []
     take = steps.CompiledSteps.__call__
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from skmlp import MLPClassifier
+from skmlp import MixtureDensityRegressor, MLPClassifier
 
 from .budgets import for_all
 from .data import features
@@ -49,6 +49,8 @@ def test_weights_are_repetitions(drawn):
     assume(not choice.is_extreme)
     present = counts > 0
     assume(set(y[present]) == set(y) or not isinstance(choice.model(), MLPClassifier))
+    # A density of one point starts where the gradient is zero: rounding, of which Adam makes steps.
+    assume(np.ptp(X[present], axis=0).any() or not isinstance(choice.model(), MixtureDensityRegressor))
     try:
         ours = choice.model().fit(X, y, sample_weight=counts)
     except Exception as error:
