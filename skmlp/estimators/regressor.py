@@ -147,7 +147,8 @@ class MLPRegressor(BaseRegressor):
 
     def _predictions(self, X: Any) -> Any:
         """Return what each member predicts, (n_members, n_samples, n_outputs_)."""
-        predictions = self._fitted_loss().inverse_link(self._raw_scores(X))
+        scores = self._raw_scores(X)  # first: it says whether anything was fitted
+        predictions = self._fitted_loss().inverse_link(scores)
         if hasattr(self, "y_scaler_"):
             # Several quantiles are of one target.
             shape, columns = predictions.shape, (-1, self.y_scaler_.n_features_in_)

@@ -91,7 +91,7 @@ class ClassTargets(Targets):
             return None
         codes = encoded[:, 0]
         if self.kind == "binary":
-            return codes
+            return codes if n_held_out > 1 else None
         counts = np.bincount(codes)
         counts = counts[counts > 0]
         fits = counts.min() >= 2 and len(counts) <= min(n_held_out, len(encoded) - n_held_out)

@@ -274,8 +274,8 @@ PARAMETERS: dict[str, Parameter] = {
         predicts=True,
     ),
     "min_scale": Parameter(
-        "float in (0, inf)",
-        lambda value: is_number(value, 0, low_open=True),
+        "float in [1e-10, 1]",
+        lambda value: is_number(value, 1e-10, 1),
         """
         The lower limit of the standard deviation of each component, as a fraction of the standard deviation
         of y. Without it, a component can collapse onto a value that repeats in y.

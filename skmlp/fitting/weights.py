@@ -48,8 +48,8 @@ def check_some_weight(weights: Array, name: str) -> None:
         total = float(weights.sum())
     if not 0 < total < np.inf:
         raise ValueError(
-            f"The sum of {name} must be greater than zero and finite, got {total}: there is nothing to"
-            " learn from. Leave it out, or give some samples a positive weight."
+            f"The sum of {name} must be greater than zero and finite, got {total}: no class or"
+            " number could be learned from it. Leave it out, or give some samples a positive weight."
         )
 
 

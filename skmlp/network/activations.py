@@ -226,10 +226,11 @@ Lawson's weights [Lawson 1961], which bring the largest relative error down: to 
 class GELU(Activation):
     """f(z) = z Phi(z), Phi the normal distribution function [Hendrycks & Gimpel 2016; docs, eq. (29)].
 
-    f'(z) = Phi(z) + z exp(-z^2 / 2) / sqrt(2 pi). h is the larger of z Phi(-|z|) and z - z Phi(-|z|).
+    f'(z) = Phi(z) + z exp(-z^2 / 2) / sqrt(2 pi). With a the absolute value of z, h is the larger of
+    z Phi(-a) and z - z Phi(-a).
 
-    scipy's Phi would be most of the time: in float32, Phi(-|z|) is `MILLS` times the exponential, to 1e-6
-    of its value for |z| < 4 and 3e-6 for |z| < 10, as z^2 is rounded.
+    scipy's Phi would be most of the time: in float32, Phi(-a) is `MILLS` times the exponential, to 1e-6
+    of its value for a < 4 and 3e-6 for a < 10, as z^2 is rounded.
     """
 
     name: ClassVar[str] = "gelu"

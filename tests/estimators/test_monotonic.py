@@ -130,6 +130,7 @@ def test_lbfgs_stops_where_the_bounds_hold_it():
     np.testing.assert_allclose(np.ravel(model.intercepts_), intercept, atol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:Creating an ndarray from ragged")  # by scikit-learn 1.6, of the grid
 def test_a_search_over_constraints():
     grid = {"monotonic_cst": [None, SIGNS, [1] * 10], "alpha": [0.1, 1]}
     results = [

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from sklearn.exceptions import DataConversionWarning
+from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.linear_model import PoissonRegressor, Ridge
 from sklearn.metrics import r2_score
 
@@ -177,3 +177,8 @@ def test_lbfgs_converges_without_a_warning():
         model.fit(DIABETES.X, DIABETES.y)
     assert model.n_iter_ < 2000
     assert model.loss_ == model.best_loss_ == min(model.loss_curve_)
+
+
+def test_what_is_not_fitted_says_so_whatever_its_parameters():
+    with pytest.raises(NotFittedError):
+        MLPRegressor(quantile=0.1).predict([[1.0]])  # which would need loss='quantile'

@@ -125,6 +125,7 @@ def test_several_targets_are_refused(method):
         getattr(model, method)(X, several)
 
 
+@pytest.mark.filterwarnings("ignore:Creating an ndarray from ragged")  # by scikit-learn 1.6, of the grid
 def test_searches_train_them_as_stacks():
     grid = {"alpha": [1e-3, 1e-1], "quantile": [P, [0.25, 0.75]]}
     results = [
