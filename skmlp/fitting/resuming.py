@@ -60,7 +60,7 @@ def resume(problem: Problem, state: State) -> None:
     if before is None:
         return
     state.samples_seen[:] = before["samples_seen"]
-    state.moments = before["moments"].copy()
+    state.moments = before["moments"].astype(state.theta.dtype)  # a copy, in any case
     state.step[:] = before["step"]
     if before["learning_rate_init"] == problem.choices.learning_rate_init:
         state.rate[:] = before["rate"]

@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skmlp.fitting.checkpoints
-from skmlp import Checkpoint, MixtureDensityRegressor
+from skmlp import Checkpoint, MixtureDensityRegressor, config_context
 from skmlp import model_selection as ours
 from skmlp.fitting.solvers import StochasticSolver
 from skmlp.inspection import check_gradients
@@ -402,7 +402,8 @@ def test_a_random_stream_of_the_user_and_a_solver_without_epochs(tmp_path):
 
 
 def test_an_interruption_leaves_the_last_whole_epoch(tmp_path, monkeypatch):
-    whole = WINE.model(**SMALL).fit(WINE.X, WINE.y)
+    with config_context(compiled=False):
+        whole = WINE.model(**SMALL).fit(WINE.X, WINE.y)
     objective_gradient = skmlp.network.objective.Objective.gradient
     calls = []
 
@@ -415,9 +416,11 @@ def test_an_interruption_leaves_the_last_whole_epoch(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints, "SHARE", np.inf)
     monkeypatch.setattr(skmlp.network.objective.Objective, "gradient", interrupt)
     make = lambda: WINE.model(**SMALL, checkpoint=Checkpoint(tmp_path, every=0))  # noqa: E731
-    with pytest.warns(UserWarning, match="interrupted"):
+    # It is numpy's gradient that is interrupted.
+    with config_context(compiled=False), pytest.warns(UserWarning, match="interrupted"):
         make().fit(WINE.X, WINE.y)
-    assert_same_fit(make().fit(WINE.X, WINE.y), whole)
+    with config_context(compiled=False):
+        assert_same_fit(make().fit(WINE.X, WINE.y), whole)
 
 
 GRID = {"mlp__alpha": [0.001, 0.1], "mlp__hidden_layer_sizes": [(5,), (7,)]}
@@ -468,7 +471,8 @@ def test_sigkill_amid_epochs(tmp_path):
     def start(directory, *options):
         directory.mkdir(exist_ok=True)
         command = [sys.executable, "-c", SCRIPT, str(directory), *options]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        slowly = os.environ | {"SKMLP_COMPILED": "0"}  # else training may be over before the signal
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=slowly)
 
     kills = 0
     for n_lines in (14, 18, 9, 22):  # of which every epoch prints two

@@ -193,8 +193,10 @@ def test_weights_keep_their_precision(dtype, continues):
     other = np.float64 if dtype == np.float32 else np.float32
     getattr(model, continues)(DIABETES.X.astype(other), DIABETES.y)
     assert {array.dtype for array in model.coefs_ + model.intercepts_} == {np.dtype(dtype)}
+    assert model._optimizer_state["moments"].dtype == dtype
     model.set_params(dtype=np.dtype(other).name).partial_fit(DIABETES.X, DIABETES.y)
     assert model.coefs_[0].dtype == other  # what the user says counts
+    assert model._optimizer_state["moments"].dtype == other
 
 
 @pytest.mark.parametrize("n_members", [1, 2])
