@@ -50,7 +50,16 @@ def test_another_thread_has_its_own():
         assert skmlp.get_config() == {"compiled": "auto"}
 
 
-@pytest.mark.parametrize(("word", "value"), [("1", True), ("0", False), ("auto", "auto"), (None, "auto")])
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("1", True),
+        *(
+            pytest.param(*c, marks=pytest.mark.slow)
+            for c in [("0", False), ("auto", "auto"), (None, "auto")]
+        ),
+    ],
+)
 def test_the_environment_has_the_first_word(word, value):
     environment = {name: text for name, text in os.environ.items() if name != "SKMLP_COMPILED"}
     environment |= {} if word is None else {"SKMLP_COMPILED": word}

@@ -467,6 +467,7 @@ np.savez(sys.argv[1] + "/result", *model.coefs_, *model.intercepts_, curve=model
 """
 
 
+@pytest.mark.slow
 def test_sigkill_amid_epochs(tmp_path):
     def start(directory, *options):
         directory.mkdir(exist_ok=True)
@@ -521,9 +522,56 @@ for search in (GridSearchCV, ours.GridSearchCV):
 """
 
 
+@pytest.mark.slow
 def test_functions_and_classes_of_a_script_have_a_name_in_every_worker(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(OF_A_SCRIPT)
     command = [sys.executable, "-W", "ignore", str(script), str(tmp_path / "checkpoints")]
     subprocess.run(command, check=True, env=os.environ | {"PYTHONWARNINGS": "ignore"})
     assert len(os.listdir(tmp_path / "checkpoints")) == 5  # the second search has found all of the first
+
+
+OF_A_SEARCH = """
+import sys, warnings
+import numpy as np
+from sklearn.model_selection import GridSearchCV
+from skmlp import Checkpoint, MLPClassifier
+from skmlp import model_selection as ours
+warnings.simplefilter("ignore")
+rng = np.random.RandomState(0)
+X = rng.randn(2000, 10)
+y = (X[:, 0] * X[:, 1] > 0).astype(int)
+search = {"theirs": GridSearchCV, "ours": ours.GridSearchCV}[sys.argv[1]]
+checkpoint = Checkpoint(sys.argv[3], every=0) if len(sys.argv) > 3 else None
+model = MLPClassifier((20, 10), early_stopping=True, max_iter=20, random_state=0, checkpoint=checkpoint)
+search = search(model, {"alpha": [0.1, 1], "activation": ["relu", "tanh"]}, cv=3, n_jobs=2).fit(X, y)
+np.savez(sys.argv[2], search.cv_results_["mean_test_score"], *search.best_estimator_.coefs_)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGKILL")
+@pytest.mark.parametrize("search", ["theirs", "ours"])
+def test_a_search_in_several_processes_is_killed(search, tmp_path):
+    """Its orphaned workers may write on while the next search has begun."""
+
+    def start(name, *checkpoints):
+        command = [sys.executable, "-c", OF_A_SEARCH, search, str(tmp_path / name), *map(str, checkpoints)]
+        return subprocess.Popen(
+            command, env=os.environ | {"PYTHONWARNINGS": "ignore", "SKMLP_COMPILED": "0"}
+        )
+
+    directory = tmp_path / "checkpoints"
+    directory.mkdir()
+    for n_files in (2, 8):  # of thirteen
+        process = start("killed", directory)
+        while len(os.listdir(directory)) < n_files:
+            assert process.poll() is None
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() != 0
+    for process in (start("killed", directory), start("whole")):
+        assert process.wait() == 0
+    killed, whole = (np.load(tmp_path / f"{name}.npz") for name in ("killed", "whole"))
+    for name in whole.files:
+        np.testing.assert_allclose(killed[name], whole[name], rtol=1e-9)

@@ -94,8 +94,8 @@ def assert_a_search_needs_hardly_more_memory(name, model, X, y):
     assert ours < 1.3 * theirs
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("early_stopping", [pytest.param(False, marks=pytest.mark.slow), True])
 @pytest.mark.parametrize("name", ["grid", "scores", "predictions"])
 def test_a_search_needs_hardly_more_memory_than_that_of_scikit_learn(name, early_stopping, dtype):
     """The networks of all training parts take their rows from one X."""
@@ -121,7 +121,17 @@ BEFORE = {
 
 @pytest.mark.parametrize(
     ("name", "before"),
-    [*product(["grid", "scores"], BEFORE), *product(["halving", "epochs", "estimators"], ["scaled"])],
+    [
+        ("grid", "scaled"),
+        ("scores", "one-hot, scaled by the network"),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in [
+                *product(["grid", "scores"], BEFORE),
+                *product(["halving", "epochs", "estimators"], ["scaled"]),
+            ]
+        ),
+    ],
 )
 def test_few_training_parts_are_there_that_have_been_transformed(name, before, monkeypatch):
     for module in (jobs, planning):
