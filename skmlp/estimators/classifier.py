@@ -19,7 +19,7 @@ from skmlp.estimators.multilayer_perceptron import (
 )
 from skmlp.estimators.problems import problem_of
 from skmlp.fitting.choices import classification_loss
-from skmlp.fitting.class_targets import MULTIOUTPUT, ClassTargets, subset_accuracy
+from skmlp.fitting.class_targets import MULTIOUTPUT, ClassTargets, check_one_kind, subset_accuracy
 from skmlp.fitting.parameters import CLASSIFIER_PARAMETERS
 from skmlp.network.arrays import Array
 from skmlp.network.losses import Loss, ProbabilisticLoss
@@ -129,6 +129,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
     def _targets(self, y: Array, loss: Loss, classes: Any, *, continuing: bool) -> ClassTargets:
         continuing = continuing and hasattr(self, "classes_")
         if not (continuing and y.ndim == 1 and y.dtype.kind in "biu"):  # they are compared with the classes
+            check_one_kind(y)
             check_classification_targets(y)
         if not continuing:
             return ClassTargets.of(y, classes, loss)

@@ -128,6 +128,7 @@ class ClassTargets(Targets):
 
     def _check_labels(self, y: Array, name: str) -> None:
         """Raise an error that names ``y`` unless the network can predict its labels."""
+        check_one_kind(y, name)
         n_columns, expected = 1 if y.ndim == 1 else y.shape[1], len(self.columns)
         if n_columns != expected:
             raise ValueError(
@@ -193,6 +194,17 @@ class ClassTargets(Targets):
         if len(self.classes) == 1:
             return np.zeros_like(jacobian)
         return np.concatenate([-jacobian, jacobian], axis=-2)
+
+
+def check_one_kind(y: Any, name: str = "y") -> None:
+    """Raise an error that names ``y`` if its labels cannot be sorted: None, or strings beside numbers."""
+    kinds = set(map(type, y.ravel())) if y.dtype == object else set()
+    if type(None) in kinds or len({issubclass(kind, str) for kind in kinds}) > 1:
+        names = " and ".join(sorted(kind.__name__ for kind in kinds))
+        raise ValueError(
+            f"{name} has labels of the types {names}, which have no order: leave out samples whose label is"
+            " missing, and convert the labels to one type."
+        )
 
 
 def is_yes_no(values: Any) -> bool:

@@ -99,6 +99,23 @@ def test_labels_of_a_classifier_are_no_numbers_of_any_size(solver):
         model.fit(WINE.X, WINE.X[:, 0])
 
 
+@pytest.mark.parametrize(
+    "labels", [["a", None], [1, None], [None, True], ["a", 1], [b"a", "a"]], ids=lambda labels: repr(labels)
+)
+def test_labels_are_of_one_kind(labels):
+    X, y = WINE.X[:40], np.array(labels * 20, dtype=object)
+    words = "y has labels of the types .* and .*, which have no order"
+    with pytest.raises(ValueError, match=words):
+        MLPClassifier(**SMALL).fit(X, y)
+    with pytest.raises(ValueError, match=words):
+        MLPClassifier(**SMALL).partial_fit(X, y, classes=["a", "b"])
+    several = np.c_[y, y]
+    with pytest.raises(ValueError, match=words):
+        MLPClassifier(**SMALL).fit(X, several)
+    with pytest.raises(ValueError, match="y_val has labels of the types"):
+        MLPClassifier(**SMALL, early_stopping=True).fit(X, ["a", "b"] * 20, X_val=X, y_val=y)
+
+
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize("y", [[-1.0], [-1e-300], [0.0, 3.0, -2.5]])
 def test_poisson_is_for_counts(y, method):
