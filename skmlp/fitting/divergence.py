@@ -53,7 +53,7 @@ def of_fit(problem: Problem, result: TrainingResult) -> tuple[Array, Array]:
     """Return which networks have exploded, and which have an absurd loss, after a ``fit``."""
     rows = judged_rows(problem)
     losses, (of_mean, of_zero) = losses_at(problem, result.theta, rows), losses_of_constants(problem, rows)
-    # Of y that does not vary, the mean has no loss: a scale is still told by zero.
+    # Of y that hardly varies, the mean has hardly any loss: a scale is still told by zero.
     absurd = is_absurd(problem, losses, max(of_mean, 1e-6 * of_zero))
     if not absurd.any():
         return absurd, absurd
@@ -98,12 +98,14 @@ def losses_at(problem: Problem, theta: Array, rows: Array) -> Array:
 def losses_of_constants(problem: Problem, rows: Array) -> tuple[float, float]:
     """Return the mean losses of predicting the mean of y, and of raw scores of zero.
 
-    With another link than the identity, both are that of zero.
+    With another link than the identity, and of y that does not vary, both are that of zero.
     """
     data, targets = problem.data.rows(rows), problem.targets
     z = np.zeros((1, len(rows), problem.network.widths[-1]), dtype=data.X.dtype)
     of_zero = of_mean = float(mean_losses(targets, z, data)[0])
     if targets.loss.link == "identity" and z.shape[-1] == targets.n_outputs:
-        z[...] = np.average(targets.expanded(data.y, z.dtype), axis=0, weights=data.sample_weight)
-        of_mean = float(mean_losses(targets, z, data)[0])
+        y = targets.expanded(data.y, z.dtype)
+        if (y != y[0]).any():
+            z[...] = np.average(y, axis=0, weights=data.sample_weight)
+            of_mean = float(mean_losses(targets, z, data)[0])
     return of_mean, of_zero

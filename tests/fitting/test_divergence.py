@@ -69,6 +69,7 @@ def test_partial_fit_notices_when_the_loss_of_its_batch_explodes():
 @pytest.mark.parametrize("y", [Y, Y * 0, Y * 0 + 5, Y * 30 + 100], ids=["", "zero", "constant", "offset"])
 def test_ordinary_fits_are_not_judged_wrongly(y):
     MLPRegressor((20,), random_state=0, learning_rate_init=0.02).fit(X, y)
+    MLPRegressor((20,), random_state=0, max_iter=2).fit(X, y)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
