@@ -63,7 +63,7 @@ class BaseTabular(BaseMultilayerPerceptron):
         if reset:
             self.encoder_ = TableEncoder(self._params()["encoding"], columns)
         if isinstance(dtype, list):  # dtype='auto'
-            dtype = np.result_type(np.float32, getattr(X, "dtype", np.float64))
+            dtype = np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
         X = self.encoder_.transform(columns, dtype)
         checked: tuple[Any, Any] = check_X_y(
             X, y, dtype=dtype, multi_output=True, y_numeric=self._y_numeric, estimator=self

@@ -143,7 +143,7 @@ def samples(draw, cls, max_rows=12):
     container = draw(st.sampled_from(list(CONTAINERS))) if X.dtype != object else "array"
     if X.dtype == np.float16 and container in ("polars", "csr_matrix", "csr_array", "csc", "coo"):
         X = X.astype(np.float32)  # they have no half precision
-    table = LABELS if cls is MLPClassifier else NUMBERS
+    table = LABELS if issubclass(cls, MLPClassifier) else NUMBERS
     kind, weights = draw(st.sampled_from(list(table))), draw(st.sampled_from(list(WEIGHTS)))
     rng = np.random.RandomState(draw(st.integers(0, 2**16)))
     y, sample_weight = table[kind](rng, n_rows), WEIGHTS[weights](rng, n_rows)

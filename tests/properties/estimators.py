@@ -8,7 +8,13 @@ import numpy as np
 from hypothesis import strategies as st
 from sklearn.metrics import mean_absolute_error
 
-from skmlp import MixtureDensityRegressor, MLPClassifier, MLPRegressor
+from skmlp import (
+    MixtureDensityRegressor,
+    MLPClassifier,
+    MLPRegressor,
+    TabularMLPClassifier,
+    TabularMLPRegressor,
+)
 from skmlp.network.activations import ACTIVATIONS, LeakyReLU, Tanh
 from skmlp.network.initializers import INITIALIZERS
 from skmlp.network.losses import LOSSES, Focal, Huber, LogLoss
@@ -17,7 +23,7 @@ from skmlp.training.optimizers import OPTIMIZERS, SGD, Adam
 from skmlp.training.schedules import SCHEDULES
 from skmlp.training.solvers import SOLVERS
 
-CLASSES = (MLPClassifier, MLPRegressor, MixtureDensityRegressor)
+CLASSES = (MLPClassifier, MLPRegressor, MixtureDensityRegressor, TabularMLPClassifier, TabularMLPRegressor)
 BASE = {"hidden_layer_sizes": (3,), "max_iter": 3, "random_state": 0, "early_stopping": False}
 """A network that is trained in a moment; each of these may be drawn otherwise."""
 
@@ -45,7 +51,20 @@ OTHERS = [
     b"\x03",
     2**32,
 ]
-SEQUENCES = [(), [], (3,), [4, 2], [3, 0], [3.0], range(2, 4), {3}, {3: 1}, iter([3])]
+SEQUENCES = [
+    (),
+    [],
+    (3,),
+    [4, 2],
+    [3, 0],
+    [1, 0, -1],
+    [0.1, 0.5, 0.9],
+    [3.0],
+    range(2, 4),
+    {3},
+    {3: 1},
+    iter([3]),
+]
 OF_LAYERS = [[0.5], (0.2, 0.0), ["relu", Tanh()], ["relu", "bogus"], [LeakyReLU(slope=0.3)]]
 WEIGHTS = [{}, {0: 1.0}, {0: 2, 1: 0.5}, {0: 0.0, 1: 0.0}, {0: -1.0}, [{0: 2.0}, {1: 0.5}]]
 COSTS = ["accuracy", "r2", "roc_auc", "neg_log_loss", "neg_mean_poisson_deviance", mean_absolute_error]

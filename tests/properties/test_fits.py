@@ -21,7 +21,7 @@ from .budgets import for_all
 from .data import samples
 from .estimators import CLASSES, estimators, invalid_estimators
 
-INPUTS = r"\b(X|y|sample_weight|[Ss]ample weights|classes|samples?|features?|label type|labels?|class)\b"
+INPUTS = r"\b(X|y|sample_weight|[Ss]ample weights|[Cc]olumn|classes|samples?|features?|label type|labels?|class)\b"
 """What an error that is not about a parameter speaks of."""
 
 of_any_class = st.sampled_from(CLASSES)
@@ -170,7 +170,13 @@ def check_density(model, sample):
     assert np.isfinite(model.sample_y(sample.X, 2)).all()
 
 
-CHECKS = dict(zip(CLASSES, (check_classifier, check_numbers, check_density), strict=True))
+CHECKS = dict(
+    zip(
+        CLASSES,
+        (check_classifier, check_numbers, check_density, check_classifier, check_numbers),
+        strict=True,
+    )
+)
 
 
 @for_all(150, of_any_class.flatmap(lambda cls: st.tuples(invalid_estimators(cls), samples(cls))))

@@ -32,14 +32,14 @@ WITHOUT = {
 @st.composite
 def weighted(draw):
     """Draw an estimator for one unshuffled batch, and data with weights that are counts."""
-    cls = draw(st.sampled_from(CLASSES))
+    cls = draw(st.sampled_from(CLASSES[:3]))  # rows that are repeated move the quantiles of a table
     solver = draw(st.sampled_from(["adam", "sgd", "nadam", "lbfgs", "lm"]))
     choice = draw(estimators(cls, tuple(WITHOUT), shuffle=False, solver=solver))
     n_rows = draw(st.integers(2, 12))
     X = draw(features(n_rows, mild=True))
     rng = np.random.RandomState(draw(st.integers(0, 2**16)))
     counts = np.r_[1, 2, rng.randint(4, size=n_rows - 2)]
-    y = rng.randint(3, size=n_rows) if cls is MLPClassifier else rng.gamma(2.0, size=n_rows)
+    y = rng.randint(3, size=n_rows) if issubclass(cls, MLPClassifier) else rng.gamma(2.0, size=n_rows)
     return choice, X, y, counts
 
 
