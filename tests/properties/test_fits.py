@@ -21,7 +21,7 @@ from .budgets import for_all
 from .data import samples
 from .estimators import CLASSES, estimators, invalid_estimators
 
-INPUTS = r"\b(X|y|sample_weight|[Ss]ample weights|[Cc]olumn|classes|samples?|features?|label type|labels?|class)\b"
+INPUTS = r"\b(X|y|sample_weight|[Ss]ample weights|[Cc]olumn|class(es)?|samples?|features?|labels?)\b"
 """What an error that is not about a parameter speaks of."""
 
 of_any_class = st.sampled_from(CLASSES)
