@@ -85,6 +85,30 @@ class TableEncoder:
             parts.append(self.levels.transform(self._levels(columns)))
         return np.concatenate(parts, axis=1, dtype=dtype, casting="same_kind")
 
+    def signs_of_inputs(self, signs: list[int], names: list[Any]) -> list[int]:
+        """Return the signs of all inputs with which the network rises or falls with the columns.
+
+        No input of a number falls with it. Categories have no order, and whether a value is missing has none.
+        """
+        of_columns = np.array(signs)
+        wrong = [names[i] for i in np.flatnonzero(self.is_category & (of_columns != 0))]
+        if wrong:
+            raise ValueError(
+                f"monotonic_cst has the categories {wrong!r}, which have no order: make numbers of them, or"
+                " leave them out."
+            )
+        of_numbers = of_columns[~self.is_category]
+        found: list[Array] = []
+        if self.numbers is not None:
+            parts = dict(self.numbers.transformer_list)
+            found = [of_numbers, np.zeros(len(parts["missing"].features_), dtype=int)]
+            if "bins" in parts:
+                found.append(of_numbers[parts["bins"].column_])
+        if self.levels is not None:
+            found.append(np.zeros(len(self.levels.get_feature_names_out()), dtype=int))
+        of_inputs: list[int] = np.concatenate(found).tolist()
+        return of_inputs
+
     def _numbers(self, columns: list[Column]) -> Array:
         pairs = zip(columns, self.is_category, strict=True)
         return np.stack([column.numbers() for column, named in pairs if not named], axis=1)

@@ -148,6 +148,23 @@ def test_losses(loss):
     assert not hasattr(model, "x_scaler_")
 
 
+def test_predictions_that_rise_with_a_number():
+    model = regressor(monotonic_cst={"bmi_2": 1, "bp": -1}, max_iter=40, learning_rate_init=0.03)
+    X = PATIENTS.assign(bmi_2=load_diabetes(scaled=False).data[:, 2])
+    model.fit(X, PROGRESS)
+    predict = model.predict
+    assert model.score(X, PROGRESS) > 0.1
+    rng = np.random.default_rng(0)
+    more = X.assign(bmi_2=X["bmi_2"] + rng.exponential(20, len(X)), bp=X["bp"] - rng.exponential(20, len(X)))
+    assert (predict(more) >= predict(X) - 1e-4).all()
+    assert (predict(more) > predict(X) + 1).any()
+
+
+def test_nothing_rises_with_a_category():
+    with pytest.raises(ValueError, match="'age'.*no order"):
+        regressor(monotonic_cst={"age": 1, "bp": 1}).fit(PATIENTS, PROGRESS)
+
+
 def test_several_targets():
     Y = np.c_[PROGRESS, -PROGRESS]
     predicted = regressor().fit(PATIENTS, Y).predict(PATIENTS)
