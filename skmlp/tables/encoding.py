@@ -9,13 +9,15 @@ import numpy as np
 from sklearn.impute import MissingIndicator
 from sklearn.pipeline import FeatureUnion
 from sklearn.preprocessing import OneHotEncoder
+from sklearn.utils import _safe_indexing
 
 from skmlp.network.arrays import Array
-from skmlp.tables.columns import Column, category_mask
+from skmlp.tables.columns import Column, as_table, category_mask, columns_of
 from skmlp.tables.numbers import PiecewiseLinearEncoder, SmoothClip
 
 MAX_BINS = 16
 ROWS_PER_BIN = 50
+ROWS_FOR_A_LOOK = 500
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,16 @@ class Encoding:
         if isinstance(self.n_bins, str):
             return int(min(MAX_BINS, n_samples // ROWS_PER_BIN))
         return int(self.n_bins)
+
+    def n_inputs(self, X: Any, n_samples: int) -> int:
+        """Return about how many inputs a table of ``n_samples`` rows has, by a look at some."""
+        columns = columns_of(as_table(_safe_indexing(X, slice(0, ROWS_FOR_A_LOOK))))
+        of_number = 1 + self.bins_for(n_samples)
+        mask = category_mask(columns, self.categorical_features)
+        return sum(
+            min(len(set(column.levels())), self.max_levels) if is_category else of_number
+            for column, is_category in zip(columns, mask, strict=True)
+        )
 
 
 class TableEncoder:
