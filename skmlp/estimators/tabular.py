@@ -34,7 +34,7 @@ class BaseTabular(BaseMultilayerPerceptron):
     batch_size: int | str = "adaptive"
     learning_rate: str | Schedule = "one_cycle"
     learning_rate_init: float = 0.01
-    max_iter: int = 100
+    max_iter: int | str = "auto"
     early_stopping: bool = True
     n_iter_no_change: float = np.inf
     dtype: str = "float32"

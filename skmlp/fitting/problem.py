@@ -189,6 +189,7 @@ def prepare(
         Whether this is a call to ``partial_fit``, which holds nothing out.
     """
     given, targets = reading.data, reading.targets
+    choices = choices.for_samples(len(given.y))
     network = choices.network.network(given.X.shape[1], targets.loss.n_scores(targets.n_outputs))
     file = None if incremental else file_of(choices, reading, held_out, earlier)
     seed = choices.random_state if file is None or file.seed is None else file.seed

@@ -122,7 +122,7 @@ def are_compiled(tasks: Sequence[FitRequest]) -> bool:
             return False
         n_rows = n_rows_of(task.part)
         batch_size = choices.rows_per_batch(n_rows)
-        n_steps = choices.max_iter * ceil(n_rows / batch_size) * choices.n_members
+        n_steps = choices.for_samples(n_rows).max_iter * ceil(n_rows / batch_size) * choices.n_members
         seconds += n_steps * seconds_per_step(network, batch_size, n_networks=len(tasks))
         dtype = dtype_of(choices, task.part)
     return kernel_if_it_pays(dtype, seconds) is not None

@@ -70,9 +70,20 @@ def test_bins_of_frequent_values_have_as_many_rows_as_they_can():
     np.testing.assert_array_equal(few.low_, [0, 1, 2, 3])
 
 
-@pytest.mark.parametrize(("n_samples", "n_bins"), [(20, 0), (250, 5), (10_000, 16)])
-def test_small_data_have_few_bins(n_samples, n_bins):
-    assert Encoding("from_dtype", "auto", 64).bins_for(n_samples) == n_bins
+@pytest.mark.parametrize(
+    ("n_samples", "n_columns", "n_bins"),
+    [
+        (20, 9, 0),
+        (250, 9, 5),
+        (5000, 9, 16),
+        (10_000, 9, 20),
+        (99_999, 9, 64),
+        (99_999, 40, 25),
+        (9999, 400, 16),
+    ],
+)
+def test_small_data_have_few_bins(n_samples, n_columns, n_bins):
+    assert Encoding("from_dtype", "auto", 64).bins_for(n_samples, n_columns) == n_bins
 
 
 def test_a_row_of_each_kind():
