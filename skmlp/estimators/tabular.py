@@ -38,7 +38,7 @@ class BaseTabular(BaseMultilayerPerceptron):
     early_stopping: bool = True
     n_iter_no_change: float = np.inf
     dtype: str = "float32"
-    weight_decay: float = 0.05
+    weight_decay: float = 0.2
     dropout: float | Sequence[float] = 0.1
     scoring: Any = "loss"
     n_members: int = 4
