@@ -1,4 +1,4 @@
-"""The charts of the page index.md, from the tables of the pages beside this file."""
+"""The charts of the pages index.md and tables.md, from the tables of the pages beside this file."""
 
 from pathlib import Path
 
@@ -65,3 +65,23 @@ def search():
         'dtype="float32"': row("search.md", "scikit-learn, float64 / skmlp, float32"),
     }
     bars(series, labels)
+
+
+def ranks():
+    """The ranks of models over the tables of tables.md: 1 is the best of all."""
+    text = (HERE / "tables.md").read_text(encoding="utf-8").partition("## Each table")[2].partition("##")[0]
+    head, _, *rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
+    metrics = {"RMSE": [], "error": [], "log-loss": []}
+    for name, *values in rows:
+        ordered = sorted(map(float, values))
+        places = [
+            (ordered.index(v) + len(ordered) - ordered[::-1].index(v) + 1) / 2 for v in map(float, values)
+        ]
+        metrics[name.rpartition(", ")[2]].append(places)
+    plt.style.use(HERE / "../user_guide/figures/skmlp.mplstyle")
+    _, axes = plt.subplots(1, 3, figsize=(9, 2.8), sharey=True, layout="constrained")
+    for axis, (metric, places) in zip(axes, metrics.items(), strict=True):
+        axis.boxplot([*zip(*places, strict=True)], orientation="horizontal", showmeans=True, widths=0.6)
+        axis.set_yticks(range(1, len(head)), head[1:])
+        axis.set(title=f"{metric}, {len(places)} tables", xlabel="rank")
+    axes[0].invert_yaxis()

@@ -63,7 +63,7 @@ class BaseMultilayerPerceptron(DocumentationLinkMixin, CallbackSupportMixin, Bas
     learning_rate: str | Schedule = "constant"
     learning_rate_init: float = 0.001
     power_t: float = 0.5
-    max_iter: int = 200
+    max_iter: int | str = 200
     shuffle: bool = True
     random_state: int | np.random.RandomState | None = None
     tol: float = 1e-4

@@ -34,11 +34,11 @@ class BaseTabular(BaseMultilayerPerceptron):
     batch_size: int | str = "adaptive"
     learning_rate: str | Schedule = "one_cycle"
     learning_rate_init: float = 0.01
-    max_iter: int = 100
+    max_iter: int | str = "auto"
     early_stopping: bool = True
     n_iter_no_change: float = np.inf
     dtype: str = "float32"
-    weight_decay: float = 0.05
+    weight_decay: float = 0.2
     dropout: float | Sequence[float] = 0.1
     scoring: Any = "loss"
     n_members: int = 4

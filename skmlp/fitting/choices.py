@@ -98,6 +98,10 @@ class NetworkChoices:
             return _network.__wrapped__(self, n_inputs, n_outputs)
 
 
+MAX_EPOCHS, SAMPLES_OF_MAX_EPOCHS = 100, 5000
+"""The number of epochs of ``max_iter='auto'``, and up to how many samples they are as many."""
+
+
 @lru_cache(maxsize=64)
 def _network(choices: NetworkChoices, n_inputs: int, n_outputs: int) -> Network:
     """Return the network that is chosen; to build it anew would take a tenth of a small prediction."""
@@ -134,6 +138,8 @@ class Choices:
         What is minimized in place of the loss, of which only the link is used: a cost of predictions, or
         a scorer.
     batch_size : int, 'auto' or 'adaptive'
+    max_iter : int
+        Of 'auto' the most: see `for_samples`.
     encoding : object, or None
         How X is made numbers of, where it is a table.
     monotonic_cst : tuple of (feature, sign)
@@ -197,6 +203,7 @@ class Choices:
                 "solver": solver_of(params),
                 "schedule": schedule_of(params),
                 "cost": cost if is_cost(cost) else None,
+                "max_iter": MAX_EPOCHS if isinstance(params["max_iter"], str) else params["max_iter"],
                 "batch_size": size if isinstance(size, str) else int(size),
                 "monotonic_cst": tuple(signs_of(params.get("monotonic_cst")).items()),
                 "dtype": dtype if isinstance(dtype, str) else np.dtype(dtype).name,
@@ -232,6 +239,14 @@ class Choices:
         if self.cost is not None:
             kept["loss"] = self.loss.name  # a function may not be picklable; it predicts nothing
         return copy.deepcopy(kept)
+
+    def for_samples(self, n_samples: int) -> Choices:
+        """Return the same with the epochs of 'auto': the more samples, the fewer, but more steps in all."""
+        if not isinstance(self.params["max_iter"], str):
+            return self
+        n_epochs = MAX_EPOCHS * min(1.0, np.sqrt(SAMPLES_OF_MAX_EPOCHS / n_samples))
+        # Fits of about as many samples have as many epochs, and can be a stack.
+        return replace(self, max_iter=max(5, 5 * round(n_epochs / 5)))
 
     def rows_per_batch(self, n_samples: int) -> int:
         """Return the rows per batch, at most ``n_samples``."""

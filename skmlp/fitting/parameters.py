@@ -313,11 +313,12 @@ PARAMETERS: dict[str, Parameter] = {
         predicts=True,
     ),
     "max_iter": Parameter(
-        "int >= 1",
-        lambda value: is_integer(value, 1),
+        "int >= 1, or 'auto'",
+        lambda value: value == "auto" if isinstance(value, str) else is_integer(value, 1),
         """
         Maximum number of epochs (passes over the data) of a stochastic solver, of iterations of 'lbfgs' and
-        'lm', of generations of 'es'.
+        'lm', of generations of 'es'. 'auto' is 100 for up to 5000 samples, and
+        ``100 * sqrt(5000 / n_samples)`` for more.
         """,
     ),
     "shuffle": Parameter("bool", is_boolean, "Whether to shuffle the samples before every epoch."),
@@ -446,7 +447,7 @@ PARAMETERS: dict[str, Parameter] = {
         lambda value: value == "auto" if isinstance(value, str) else is_integer(value, 0),
         """
         Bins between quantiles, by which the network sees each number, beside the scaled one [3]_; 0: the
-        scaled one alone. 'auto': one for 50 samples, at most 16.
+        scaled one alone. 'auto': one for 50 samples up to 16, one for 500 up to 64 (few columns).
         """,
     ),
     "max_levels": Parameter(

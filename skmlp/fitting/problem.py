@@ -189,6 +189,7 @@ def prepare(
         Whether this is a call to ``partial_fit``, which holds nothing out.
     """
     given, targets = reading.data, reading.targets
+    choices = choices.for_samples(len(given.y))
     network = choices.network.network(given.X.shape[1], targets.loss.n_scores(targets.n_outputs))
     file = None if incremental else file_of(choices, reading, held_out, earlier)
     seed = choices.random_state if file is None or file.seed is None else file.seed
@@ -269,17 +270,12 @@ def bounds_for(choices: Choices, reading: Reading, network: Network) -> Bounds |
     if not choices.network.is_monotonic:
         return None
     cst, link = choices.params["monotonic_cst"], reading.targets.loss.link
-    if choices.encoding is not None:
-        raise ValueError(
-            f"monotonic_cst={cst!r} is for MLPClassifier and MLPRegressor: the networks of tables see"
-            " several inputs for each feature. Leave it out."
-        )
     if link not in RISING_LINKS:
         raise ValueError(
             f"monotonic_cst={cst!r} needs predictions that rise with one raw score, and those of this loss"
             f" are its {link!r}: it is for regression, two classes and several labels."
         )
-    signs, n_features = dict(choices.monotonic_cst), reading.data.X.shape[1]
+    signs, n_features = dict(choices.monotonic_cst), reading.features["n_features_in_"]
     names = reading.features.get("feature_names_in_")
     if not isinstance(cst, Mapping):
         known: Sequence[str | int] = range(n_features)
@@ -297,7 +293,10 @@ def bounds_for(choices: Choices, reading: Reading, network: Network) -> Bounds |
         known = names.tolist()
     if unknown := [name for name in signs if name not in known]:
         raise ValueError(f"monotonic_cst has the features {unknown!r}, and those of X are {known!r}.")
-    return bounds_of(network, [signs.get(name, 0) for name in known], reading.data.X.dtype)
+    of_inputs = [signs.get(name, 0) for name in known]
+    if choices.encoding is not None:
+        of_inputs = reading.features["encoder_"].signs_of_inputs(of_inputs, known)
+    return bounds_of(network, of_inputs, reading.data.X.dtype)
 
 
 def scalers_of(

@@ -120,9 +120,9 @@ def are_compiled(tasks: Sequence[FitRequest]) -> bool:
         network = network_of(choices, task.part)
         if not are_known(network, choices.loss, choices.solver):
             return False
-        n_rows = length(task.part.X) if task.part.rows is None else len(task.part.rows)
+        n_rows = n_rows_of(task.part)
         batch_size = choices.rows_per_batch(n_rows)
-        n_steps = choices.max_iter * ceil(n_rows / batch_size) * choices.n_members
+        n_steps = choices.for_samples(n_rows).max_iter * ceil(n_rows / batch_size) * choices.n_members
         seconds += n_steps * seconds_per_step(network, batch_size, n_networks=len(tasks))
         dtype = dtype_of(choices, task.part)
     return kernel_if_it_pays(dtype, seconds) is not None
@@ -150,10 +150,19 @@ def most_per_stack(task: FitRequest) -> tuple[int, int]:
     if choices is None or not choices.is_stochastic:
         return 1, 1
     most = max(1, CACHE_BYTES // bytes_of(choices, task.part))
-    most_parts = most if takes_rows(choices, task.part) else max(1, DATA_BYTES // task.part.n_bytes)
+    most_parts = most if takes_rows(choices, task.part) else max(1, DATA_BYTES // data_bytes(task))
     if scales_own_rows(choices):
         most = min(most, most_parts)
     return int(most), int(most_parts)
+
+
+def data_bytes(task: FitRequest) -> int:
+    """Return about what the samples of a fit fill: of a table, as the network sees it."""
+    part, choices = task.part, task.choices
+    if choices is None or choices.encoding is None:
+        return part.n_bytes
+    inputs = n_rows_of(part) * network_of(choices, part).n_inputs
+    return max(1, inputs * dtype_of(choices, part).itemsize)
 
 
 def scales_own_rows(choices: Choices) -> bool:
@@ -184,15 +193,23 @@ def dtype_of(choices: Choices, part: TrainingPart) -> np.dtype[Any]:
 
 def bytes_of(choices: Choices, part: TrainingPart) -> int:
     """Return what a fit to a part will about fill in each step."""
-    n_rows = length(part.X) if part.rows is None else len(part.rows)
-    return bytes_in_step(choices, network_of(choices, part), n_rows, dtype_of(choices, part).itemsize)
+    network, itemsize = network_of(choices, part), dtype_of(choices, part).itemsize
+    return bytes_in_step(choices, network, n_rows_of(part), itemsize)
+
+
+def n_rows_of(part: TrainingPart) -> int:
+    """Return how many samples a part has."""
+    return int(length(part.X) if part.rows is None else len(part.rows))
 
 
 def network_of(choices: Choices, part: TrainingPart) -> Network:
     """Return about the network that is trained on a part."""
     try:
-        n_features = (getattr(part.X, "shape", None) or np.shape(part.X))[1]
-        return choices.network.network(n_features, n_scores(choices, part))
+        if choices.encoding is None:
+            n_inputs = (getattr(part.X, "shape", None) or np.shape(part.X))[1]
+        else:
+            n_inputs = choices.encoding.n_inputs(part.X, n_rows_of(part))
+        return choices.network.network(n_inputs, n_scores(choices, part))
     except (IndexError, TypeError, ValueError):  # the fit itself will raise
         return choices.network.network(1, 1)
 

@@ -9,13 +9,19 @@ import numpy as np
 from sklearn.impute import MissingIndicator
 from sklearn.pipeline import FeatureUnion
 from sklearn.preprocessing import OneHotEncoder
+from sklearn.utils import _safe_indexing
 
 from skmlp.network.arrays import Array
-from skmlp.tables.columns import Column, category_mask
+from skmlp.tables.columns import Column, as_table, category_mask, columns_of
 from skmlp.tables.numbers import PiecewiseLinearEncoder, SmoothClip
 
-MAX_BINS = 16
-ROWS_PER_BIN = 50
+SOME_BINS, ROWS_PER_BIN = 16, 50
+"""So many bins, as soon as there are so many rows for each."""
+
+MAX_BINS, ROWS_PER_FURTHER_BIN, MAX_INPUTS = 64, 500, 1024
+"""At most so many where each has so many rows, and all columns together have no more inputs."""
+
+ROWS_FOR_A_LOOK = 500
 
 
 @dataclass(frozen=True)
@@ -35,11 +41,22 @@ class Encoding:
     n_bins: Any
     max_levels: int
 
-    def bins_for(self, n_samples: int) -> int:
+    def bins_for(self, n_samples: int, n_columns: int) -> int:
         """Return the number of bins: small data get few, to whose edges they could be fitted."""
-        if isinstance(self.n_bins, str):
-            return int(min(MAX_BINS, n_samples // ROWS_PER_BIN))
-        return int(self.n_bins)
+        if not isinstance(self.n_bins, str):
+            return int(self.n_bins)
+        most_of_many = min(MAX_BINS, n_samples // ROWS_PER_FURTHER_BIN, MAX_INPUTS // n_columns)
+        return int(max(min(SOME_BINS, n_samples // ROWS_PER_BIN), most_of_many))
+
+    def n_inputs(self, X: Any, n_samples: int) -> int:
+        """Return about how many inputs a table of ``n_samples`` rows has, by a look at some."""
+        columns = columns_of(as_table(_safe_indexing(X, slice(0, ROWS_FOR_A_LOOK))))
+        mask = category_mask(columns, self.categorical_features)
+        of_number = 1 + self.bins_for(n_samples, max(1, len(mask) - mask.sum()))
+        return sum(
+            min(len(set(column.levels())), self.max_levels) if is_category else of_number
+            for column, is_category in zip(columns, mask, strict=True)
+        )
 
 
 class TableEncoder:
@@ -67,7 +84,7 @@ class TableEncoder:
         self.levels: OneHotEncoder | None = None
         if not self.is_category.all():
             numbers = self._numbers(columns)
-            self.numbers = of_numbers(encoding.bins_for(len(numbers))).fit(numbers)
+            self.numbers = of_numbers(encoding.bins_for(*numbers.shape)).fit(numbers)
         if self.is_category.any():
             self.levels = OneHotEncoder(
                 handle_unknown="infrequent_if_exist",
@@ -84,6 +101,30 @@ class TableEncoder:
         if self.levels is not None:
             parts.append(self.levels.transform(self._levels(columns)))
         return np.concatenate(parts, axis=1, dtype=dtype, casting="same_kind")
+
+    def signs_of_inputs(self, signs: list[int], names: list[Any]) -> list[int]:
+        """Return the signs of all inputs with which the network rises or falls with the columns.
+
+        No input of a number falls with it. Categories have no order, and no more has what is missing.
+        """
+        of_columns = np.array(signs)
+        wrong = [names[i] for i in np.flatnonzero(self.is_category & (of_columns != 0))]
+        if wrong:
+            raise ValueError(
+                f"monotonic_cst has the categories {wrong!r}, which have no order: make numbers of them, or"
+                " leave them out."
+            )
+        of_numbers = of_columns[~self.is_category]
+        found: list[Array] = []
+        if self.numbers is not None:
+            parts = dict(self.numbers.transformer_list)
+            found = [of_numbers, np.zeros(len(parts["missing"].features_), dtype=int)]
+            if "bins" in parts:
+                found.append(of_numbers[parts["bins"].column_])
+        if self.levels is not None:
+            found.append(np.zeros(len(self.levels.get_feature_names_out()), dtype=int))
+        of_inputs: list[int] = np.concatenate(found).tolist()
+        return of_inputs
 
     def _numbers(self, columns: list[Column]) -> Array:
         pairs = zip(columns, self.is_category, strict=True)

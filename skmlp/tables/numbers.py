@@ -56,7 +56,6 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
 
     def fit(self, X: Array, y: Any = None) -> Self:
         """Find the bins of each column."""
-        quantiles = np.linspace(0, 1, self.n_bins + 1)
         self.median_ = np.zeros(X.shape[1])
         column: list[int] = []
         bins: list[Array] = [np.empty((2, 0))]
@@ -65,8 +64,7 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
             if len(known) == 0:
                 continue
             self.median_[j] = np.median(known)
-            # Between two values that occur there would be nothing to bend at.
-            edges = np.unique(np.quantile(known, quantiles, method="inverted_cdf"))
+            edges = edges_of(known, self.n_bins)
             if len(edges) > 2:
                 bins.append(np.stack([edges[:-1], edges[1:]]))
                 column += [j] * (len(edges) - 1)
@@ -79,3 +77,20 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         X = np.where(np.isnan(X), self.median_, X)[:, self.column_]
         through: Array = (X - self.low_) / (self.high_ - self.low_)
         return np.clip(through, 0, 1)
+
+
+def edges_of(x: Array, n_bins: int) -> Array:
+    """Return the edges of at most ``n_bins`` bins between values of a column, each of about as many rows.
+
+    A value of more rows than a bin has counts as many as one: of a column that is mostly zero, the other
+    values would else share what zero leaves of the edges.
+    """
+    values, counts = np.unique(x, return_counts=True)
+    if len(values) <= n_bins + 1:
+        return values
+    for _ in range(10):
+        counts = np.minimum(counts, counts.sum() / n_bins)
+    rows = np.cumsum(counts)
+    edges = np.searchsorted(rows, np.linspace(0, rows[-1], n_bins + 1) * (1 - 1e-9))
+    found: Array = values[np.unique(edges)]
+    return found

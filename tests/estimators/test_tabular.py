@@ -148,6 +148,25 @@ def test_losses(loss):
     assert not hasattr(model, "x_scaler_")
 
 
+def test_predictions_that_rise_with_a_number():
+    model = regressor(monotonic_cst={"bmi_2": 1, "bp": -1}, max_iter=40, learning_rate_init=0.03)
+    X = PATIENTS.assign(bmi_2=load_diabetes(scaled=False).data[:, 2])
+    model.fit(X, PROGRESS)
+    predict = model.predict
+    assert model.score(X, PROGRESS) > 0.1
+    rng = np.random.default_rng(0)
+    more = X.assign(
+        bmi_2=X["bmi_2"] + rng.exponential(20, len(X)), bp=X["bp"] - rng.exponential(20, len(X))
+    )
+    assert (predict(more) >= predict(X) - 1e-4).all()
+    assert (predict(more) > predict(X) + 1).any()
+
+
+def test_nothing_rises_with_a_category():
+    with pytest.raises(ValueError, match=r"'age'.*no order"):
+        regressor(monotonic_cst={"age": 1, "bp": 1}).fit(PATIENTS, PROGRESS)
+
+
 def test_several_targets():
     Y = np.c_[PROGRESS, -PROGRESS]
     predicted = regressor().fit(PATIENTS, Y).predict(PATIENTS)
@@ -172,6 +191,13 @@ def test_validation_data_are_read_as_the_table_is():
     np.testing.assert_array_equal(model.predict_proba(WINE), again.predict_proba(WINE))
     with pytest.raises(ValueError, match="feature"):
         classifier().fit(WINE, CULTIVAR, X_val=WINE[WINE.columns[1:]], y_val=CULTIVAR)
+
+
+def test_epochs_by_the_number_of_samples():
+    X = pd.DataFrame({"x": np.linspace(0, 1, 20_000)})
+    params = {"max_iter": "auto", "n_members": 1, "hidden_layer_sizes": (2,), "n_bins": 0}
+    assert regressor(**params, batch_size=5000).fit(X, X["x"]).n_iter_ == 50
+    assert regressor(**params).fit(X[:300], X["x"][:300]).n_iter_ == 100
 
 
 def test_warm_start_keeps_the_encoding():

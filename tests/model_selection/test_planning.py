@@ -3,11 +3,13 @@
 from math import ceil
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skmlp import TabularMLPClassifier
 from skmlp.estimators.problems import choices_of, problem_of
 from skmlp.fitting.stacks import stack_key as stack_key_of_problem
 from skmlp.model_selection import planning
@@ -235,6 +237,18 @@ def test_rows_of_one_array_fill_nothing(monkeypatch):
     (task,) = tasks_of([WINE.model(**SMALL)], n_parts=1)
     most, most_parts = most_per_stack(task)
     assert most_parts == most > 1
+
+
+def test_tables_fill_what_the_network_sees_of_them():
+    X = pd.DataFrame({"number": WINE.X[:, 0], "category": np.arange(len(WINE.X)) % 40}).astype(
+        {"category": "category"}
+    )
+    model = TabularMLPClassifier((5,), n_bins=16)
+    task = FitRequest(0, model, choices_if_valid(model), TrainingPart(X, WINE.y, {}))
+    n_inputs = model.fit(X, WINE.y).coefs_[0].shape[-2]
+    assert planning.network_of(task.choices, task.part).n_inputs == n_inputs == 17 + 40
+    assert planning.data_bytes(task) == 4 * len(X) * n_inputs
+    assert most_per_stack(task)[1] == planning.DATA_BYTES // planning.data_bytes(task)
 
 
 def test_what_will_fail_or_needs_no_stack_is_one():

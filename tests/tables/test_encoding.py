@@ -52,17 +52,38 @@ def test_piecewise_linear_encoding_by_its_formula():
     np.testing.assert_allclose(encoder.transform(np.array([[-5.0], [200]])), [[0] * 4, [1] * 4])
 
 
-def test_equal_quantiles_share_a_bin_and_two_values_need_none():
+def test_a_frequent_value_leaves_the_edges_to_the_others_and_two_values_need_none():
     mostly_zero = np.r_[np.zeros(60), np.arange(1, 41)]
     binary = np.arange(100) % 2
     encoder = PiecewiseLinearEncoder(4).fit(np.c_[mostly_zero, binary])
     assert set(encoder.column_) == {0}
-    np.testing.assert_array_equal(encoder.low_, [0, 15])
+    np.testing.assert_array_equal(encoder.low_, [0, 14, 27])
 
 
-@pytest.mark.parametrize(("n_samples", "n_bins"), [(20, 0), (250, 5), (10_000, 16)])
-def test_small_data_have_few_bins(n_samples, n_bins):
-    assert Encoding("from_dtype", "auto", 64).bins_for(n_samples) == n_bins
+def test_bins_of_frequent_values_have_as_many_rows_as_they_can():
+    x = np.r_[np.zeros(5000), np.ones(3000), np.linspace(2, 3, 1400)][:, np.newaxis]
+    encoder = PiecewiseLinearEncoder(16).fit(x)
+    assert len(encoder.low_) == 15
+    np.testing.assert_array_equal(encoder.low_[:2], [0, 1])
+    np.testing.assert_allclose(np.diff(encoder.low_[2:]), 1 / 14, atol=0.01)
+    few = PiecewiseLinearEncoder(16).fit(np.arange(8000)[:, np.newaxis] % 5)
+    np.testing.assert_array_equal(few.low_, [0, 1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "n_columns", "n_bins"),
+    [
+        (20, 9, 0),
+        (250, 9, 5),
+        (5000, 9, 16),
+        (10_000, 9, 20),
+        (99_999, 9, 64),
+        (99_999, 40, 25),
+        (9999, 400, 16),
+    ],
+)
+def test_small_data_have_few_bins(n_samples, n_columns, n_bins):
+    assert Encoding("from_dtype", "auto", 64).bins_for(n_samples, n_columns) == n_bins
 
 
 def test_a_row_of_each_kind():
