@@ -10,8 +10,8 @@ import numpy as np
 
 PARAMETERS = """
 estimator : object
-    A network of skmlp, or a Pipeline that ends in one: its fits are trained as stacks. Any other
-    estimator is fitted as by scikit-learn.
+    A network of skmlp, or one in a Pipeline (also of imbalanced-learn) or a TransformedTargetRegressor:
+    its fits are trained as stacks. Any other estimator is fitted as by scikit-learn.
 X : {array-like, sparse matrix} of shape (n_samples, n_features)
     The samples.
 y : array-like of shape (n_samples,) or (n_samples, n_outputs)

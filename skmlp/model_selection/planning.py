@@ -12,7 +12,8 @@ from skmlp.compiled.door import are_known, kernel_if_it_pays
 from skmlp.compiled.steps import seconds_per_step
 from skmlp.fitting.choices import Choices
 from skmlp.model_selection.requests import FitRequest
-from skmlp.model_selection.samples import TrainingPart, last_network, length, takes_rows
+from skmlp.model_selection.samples import TrainingPart, length, takes_rows
+from skmlp.model_selection.wrappers import last_network
 from skmlp.network.hyperparameters import stack_key as key_of_choices
 from skmlp.network.losses import ProbabilisticLoss
 from skmlp.network.network import Network
@@ -56,10 +57,10 @@ def jobs_of(tasks: Sequence[FitRequest], n_workers: int) -> list[list[FitRequest
     """
     groups: dict[Hashable, list[FitRequest]] = {}
     for task in tasks:
-        if task.steps is None:
+        if task.wrappers is None:
             is_network = last_network(task.estimator) is task.estimator
             groups.setdefault(stack_key(task) if is_network else task.index, []).append(task)
-    jobs = jobs_with_steps([task for task in tasks if task.steps is not None], n_workers)
+    jobs = jobs_with_wrappers([task for task in tasks if task.wrappers is not None], n_workers)
     for group in groups.values():
         most, most_parts = most_per_stack(group[0]) if len(group) > 1 else (1, 1)
         n_stacks = ceil(len(group) / most)
@@ -72,10 +73,10 @@ def jobs_of(tasks: Sequence[FitRequest], n_workers: int) -> list[list[FitRequest
     return jobs
 
 
-def jobs_with_steps(tasks: Sequence[FitRequest], n_workers: int) -> list[list[FitRequest]]:
-    """Return the jobs of pipelines: steps are fitted to a training part in one job, whatever follows them.
+def jobs_with_wrappers(tasks: Sequence[FitRequest], n_workers: int) -> list[list[FitRequest]]:
+    """Return the jobs of wrapped networks: wrappers are fitted to a training part in one job.
 
-    Where there are fewer parts left than workers, several workers fit the same steps at the same time.
+    Where there are fewer parts left than workers, several workers fit the same at the same time.
     """
     jobs, parts = [], by_part(tasks)
     at_a_time = n_workers * max(1, DATA_BYTES // parts[0][0].part.n_bytes) if parts else 1
@@ -92,10 +93,10 @@ def jobs_with_steps(tasks: Sequence[FitRequest], n_workers: int) -> list[list[Fi
 
 
 def by_part(tasks: Sequence[FitRequest]) -> list[list[FitRequest]]:
-    """Return the tasks of each training part and the same steps: they share its rows."""
+    """Return the tasks of each training part and the same wrappers: they share its rows."""
     parts: dict[Hashable, list[FitRequest]] = {}
     for task in tasks:
-        parts.setdefault((id(task.part), task.steps), []).append(task)
+        parts.setdefault((id(task.part), task.wrappers), []).append(task)
     return list(parts.values())
 
 
@@ -106,7 +107,7 @@ def cut(tasks: Sequence[FitRequest], n_jobs: int) -> list[list[FitRequest]]:
 
 def are_stacks(jobs: Sequence[Sequence[FitRequest]]) -> bool:
     """Return whether several networks of each job fit the cache together."""
-    kinds = {stack_key(task): task for job in jobs for task in job if task.steps is not None}
+    kinds = {stack_key(task): task for job in jobs for task in job if task.wrappers is not None}
     return all(len(job) > 1 for job in jobs) and all(most_per_stack(t)[0] > 1 for t in kinds.values())
 
 

@@ -29,9 +29,10 @@ from skmlp.estimators.problems import choices_of
 from skmlp.fitting.choices import Choices
 from skmlp.model_selection.jobs import run
 from skmlp.model_selection.planning import are_compiled, are_stacks, jobs_of, rounds_of
-from skmlp.model_selection.preprocessing import steps_key
+from skmlp.model_selection.preprocessing import wrappers_key
 from skmlp.model_selection.requests import FitRequest, FitResult
-from skmlp.model_selection.samples import TrainingPart, digest, last_network, length
+from skmlp.model_selection.samples import TrainingPart, digest, length
+from skmlp.model_selection.wrappers import last_network
 from skmlp.network.arrays import Array
 from skmlp.training.stopping import StopReason
 
@@ -223,14 +224,14 @@ class Prefit:
             for parameters in {id(fit.parameters): fit.parameters for fit in expected}.values()
         }
         choices = {name: choices_if_valid(estimator) for name, estimator in estimators.items()}
-        steps = {name: steps_key(estimator) for name, estimator in estimators.items()}
+        wrappers = {name: wrappers_key(estimator) for name, estimator in estimators.items()}
         requests = [
             FitRequest(
                 index,
                 estimators[id(parameters)],
                 choices[id(parameters)],
                 parts[id(rows)],
-                steps[id(parameters)],
+                wrappers[id(parameters)],
                 for_user=self.for_user,
                 caller=self.caller,
             )

@@ -269,7 +269,7 @@ def piped(models, n_parts):
     """Return tasks of pipelines whose first steps are the same."""
     tasks = tasks_of(models, n_parts)
     for task in tasks:
-        task.estimator, task.steps = make_pipeline(StandardScaler(), task.estimator), "scaled"
+        task.estimator, task.wrappers = make_pipeline(StandardScaler(), task.estimator), "scaled"
     return tasks
 
 
@@ -301,7 +301,7 @@ def test_other_steps_are_fitted_by_themselves(monkeypatch):
     monkeypatch.setattr(planning, "DATA_BYTES", 1)
     tasks = piped(alphas(4), n_parts=1)
     for task in tasks[::2]:
-        task.steps = "reduced"
+        task.wrappers = "reduced"
     assert indices(jobs_of(tasks, 1)) == [[0, 2], [1, 3]]
 
 
