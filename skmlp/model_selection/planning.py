@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from math import ceil
 from typing import Any
@@ -13,7 +14,7 @@ from skmlp.compiled.steps import seconds_per_step
 from skmlp.fitting.choices import Choices
 from skmlp.model_selection.requests import FitRequest
 from skmlp.model_selection.samples import TrainingPart, length, takes_rows
-from skmlp.model_selection.wrappers import last_network
+from skmlp.model_selection.wrappers import last_network, why_no_network
 from skmlp.network.hyperparameters import stack_key as key_of_choices
 from skmlp.network.losses import ProbabilisticLoss
 from skmlp.network.network import Network
@@ -134,15 +135,40 @@ def stack_key(task: FitRequest) -> Hashable:
 
     Choices tell; a worker may still make two stacks of them.
     """
-    choices = task.choices
-    if choices is None or not choices.is_stochastic or choices.max_time is not None:
+    if why_alone(task) is not None:
         return task.index
-    key = type(task.estimator), task.before is not None, key_of_choices(choices)
+    return type(task.estimator), task.before is not None, key_of_choices(task.choices)
+
+
+def why_alone(task: FitRequest) -> str | None:
+    """Return why a fit is no part of a stack, whatever the others are; None if it may be one."""
+    choices = task.choices
+    if choices is None:
+        is_network = last_network(task.estimator) is not None
+        return "parameters are invalid" if is_network else why_no_network(task.estimator)
+    if not choices.is_stochastic:
+        return f"solver={last_network(task.estimator).solver!r} trains one network after the other"
+    if choices.max_time is not None:
+        return "max_time is the time of one fit"
     try:
-        hash(key)
-    except TypeError:
-        return task.index  # nothing is known of what a user has written
-    return key
+        hash(key_of_choices(choices))
+    except TypeError:  # nothing is known of what a user has written
+        return "a choice of your own cannot be hashed"
+    return None
+
+
+def reasons_of(tasks: Sequence[FitRequest]) -> list[str]:
+    """Return why some fits are no parts of stacks, with their number."""
+    kinds = Counter(stack_key(task) for task in tasks)
+    reasons: Counter[str] = Counter()
+    for task in tasks:
+        if (reason := why_alone(task)) is not None:
+            reasons[reason] += 1
+        elif kinds[stack_key(task)] == 1:
+            reasons["no other network has its shape and solver"] += 1
+        elif most_per_stack(task)[0] == 1:
+            reasons["one network fills the cache"] += 1
+    return [f"{reason} ({n} of {len(tasks)} fits)" for reason, n in reasons.items()]
 
 
 def most_per_stack(task: FitRequest) -> tuple[int, int]:

@@ -345,6 +345,19 @@ def test_verbose_prints_what_scikit_learn_prints_and_how_many_stacks(verbose, ca
     assert printed[1] == printed[0]
 
 
+@pytest.mark.parametrize("name", SEARCHES)
+def test_searches_say_why_they_are_not_stacked(name, capsys):
+    grid = {"C": [0.1, 1.0, 2.0]}
+    options = {"RandomizedSearchCV": {"n_iter": 3}, "HalvingRandomSearchCV": {"n_candidates": 3}}.get(
+        name, {}
+    )
+    search = getattr(skmlp.model_selection, name)(LogisticRegression(), grid, verbose=1, cv=2, **options)
+    search.fit(WINE.X, WINE.y)
+    assert (
+        capsys.readouterr().out.splitlines()[0] == "Not stacked: LogisticRegression is no network of skmlp"
+    )
+
+
 def test_nothing_is_printed_unless_asked_for(capsys):
     GridSearchCV(model_of(WINE), ALPHAS, cv=3).fit(WINE.X, WINE.y)
     assert capsys.readouterr() == ("", "")
