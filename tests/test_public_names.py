@@ -11,8 +11,8 @@ import skmlp
 DOCS = Path(__file__).parents[1] / "docs"
 
 PUBLIC = {
-    "skmlp": "Checkpoint MLPClassifier MLPRegressor MixtureDensityRegressor TabularMLPClassifier"
-    " TabularMLPRegressor config_context get_config set_config show_versions",
+    "skmlp": "Checkpoint MLPClassifier MLPRegressor MixtureDensityRegressor QuantileView"
+    " TabularMLPClassifier TabularMLPRegressor config_context get_config set_config show_versions",
     "skmlp.activations": "ACTIVATIONS Activation ELU GELU Identity LeakyReLU Logistic Mish ReLU SELU SiLU"
     " Softplus Tanh",
     "skmlp.distributions": "GaussianMixture",
