@@ -94,6 +94,8 @@ EXAMPLES = [
     "notebook",
     "imbalanced",
     "conformal",
+    "forecast",
+    "export",
 ]
 sphinx_gallery_conf = {
     "examples_dirs": "examples",

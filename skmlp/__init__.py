@@ -3,6 +3,7 @@
 from skmlp.compiled.config import config_context, get_config, set_config
 from skmlp.estimators.classifier import MLPClassifier
 from skmlp.estimators.mixture_density import MixtureDensityRegressor
+from skmlp.estimators.quantile_view import QuantileView
 from skmlp.estimators.regressor import MLPRegressor
 from skmlp.estimators.tabular import TabularMLPClassifier, TabularMLPRegressor
 from skmlp.training.checkpoints import Checkpoint
@@ -15,6 +16,7 @@ __all__ = [
     "MLPClassifier",
     "MLPRegressor",
     "MixtureDensityRegressor",
+    "QuantileView",
     "TabularMLPClassifier",
     "TabularMLPRegressor",
     "config_context",

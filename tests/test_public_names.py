@@ -11,8 +11,8 @@ import skmlp
 DOCS = Path(__file__).parents[1] / "docs"
 
 PUBLIC = {
-    "skmlp": "Checkpoint MLPClassifier MLPRegressor MixtureDensityRegressor TabularMLPClassifier"
-    " TabularMLPRegressor config_context get_config set_config show_versions",
+    "skmlp": "Checkpoint MLPClassifier MLPRegressor MixtureDensityRegressor QuantileView"
+    " TabularMLPClassifier TabularMLPRegressor config_context get_config set_config show_versions",
     "skmlp.activations": "ACTIVATIONS Activation ELU GELU Identity LeakyReLU Logistic Mish ReLU SELU SiLU"
     " Softplus Tanh",
     "skmlp.distributions": "GaussianMixture",
@@ -27,7 +27,8 @@ PUBLIC = {
     " log_likelihood log_likelihood_scorer neg_crps_scorer neg_interval_width_scorer"
     " neg_pinball_loss_scorer pinball_loss",
     "skmlp.model_selection": "GridSearchCV HalvingGridSearchCV HalvingRandomSearchCV RandomizedSearchCV"
-    " cross_val_predict cross_val_score cross_validate learning_curve validation_curve",
+    " cross_val_predict cross_val_score cross_validate learning_curve permutation_test_score"
+    " validation_curve",
     "skmlp.onnx": "register",
     "skmlp.optimizers": "Adam EvolutionStrategy LBFGS LevenbergMarquardt NAdam OPTIMIZERS Optimizer RMSprop"
     " SGD SOLVERS Solver",

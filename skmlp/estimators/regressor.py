@@ -68,8 +68,8 @@ class MLPRegressor(BaseRegressor):
     >>> from skmlp import MLPRegressor
     >>> X, y = load_diabetes(return_X_y=True)
     >>> regressor = MLPRegressor((20,), solver="lbfgs", alpha=10, max_iter=1000, random_state=0)
-    >>> regressor.fit(scale(X), scale(y)).score(scale(X), scale(y)) > 0.5
-    True
+    >>> print(f"{regressor.fit(scale(X), scale(y)).score(scale(X), scale(y)):.2f}")
+    0.57
     """
 
     loss: str | Loss | Callable[..., Any] = "squared_error"

@@ -11,6 +11,7 @@ from skmlp.model_selection.validation import (
     cross_val_score,
     cross_validate,
     learning_curve,
+    permutation_test_score,
     validation_curve,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "cross_val_score",
     "cross_validate",
     "learning_curve",
+    "permutation_test_score",
     "validation_curve",
 ]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ParamSpec, TypeVar
 
+import numpy as np
 from joblib import parallel_config
 from sklearn.metrics import check_scoring
+from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from skmlp.model_selection.documentation import documented
@@ -70,25 +72,46 @@ class Call:
         seconds : list of float, or None
             The time of each fit; None if scikit-learn made the fits itself.
         """
-        options = self.options
-        checked = {name: options[name] for name in ("cv", "n_jobs", "verbose")}
-        if (cv := splitter_if_prefit(self.estimator, self.y, **checked)) is None:
+        if (cv := self.splitter()) is None:
             return self.result(), None
-        fits = Prefit(
-            self.estimator,
-            n_jobs=options["n_jobs"],
-            verbose=options["verbose"],
-            pre_dispatch=options["pre_dispatch"],
-            error_score=options.get("error_score", "raise"),
-            for_user=bool(options.get("return_estimator")),
-        )
+        fits = self.prefit(for_user=bool(self.options.get("return_estimator")))
 
         def expect(X: Any, y: Any, parts: list[Array]) -> None:
-            fits.expect(X, encode(y), fit_params(self.router(), self.params), expected_of(parts))
+            fits.expect(X, encode(y), self.fit_params(), expected_of(parts))
 
-        observed = ObservedSplitter(cv, expect)
+        return self.result_with(fits, ObservedSplitter(cv, expect)), fits.seconds
+
+    def splitter(self) -> Any:
+        """Return what splits the data; None if scikit-learn is to make the fits itself."""
+        checked = {name: self.options[name] for name in ("cv", "n_jobs", "verbose")}
+        return splitter_if_prefit(self.estimator, self.y, **checked)
+
+    def prefit(self, **options: Any) -> Prefit:
+        """Return what makes the fits."""
+        return Prefit(
+            self.estimator,
+            n_jobs=self.options["n_jobs"],
+            verbose=self.options["verbose"],
+            pre_dispatch=self.options.get("pre_dispatch", "2*n_jobs"),
+            error_score=self.options.get("error_score", "raise"),
+            **options,
+        )
+
+    def result_with(self, fits: Prefit, cv: Any) -> Any:
+        """Return what scikit-learn's function returns with fits that are made for it."""
         with parallel_config(backend="sequential"):
-            return self.result(estimator=fits.stand_in(), cv=observed, n_jobs=1), fits.seconds
+            return self.result(estimator=fits.stand_in(), cv=cv, n_jobs=1)
+
+    def fit_params(self) -> dict[str, Any]:
+        """Return the metadata that the estimator is given."""
+        return fit_params(self.router(), self.params)
+
+    def seeded(self) -> Call:
+        """Return the call with a seed: then what is drawn here is what scikit-learn will draw."""
+        if self.options["random_state"] is not None:
+            return self
+        seed = check_random_state(None).randint(np.iinfo(np.int32).max)
+        return replace(self, options=self.options | {"random_state": seed})
 
     def router(self) -> MetadataRouter:
         """Return who may ask for metadata."""

@@ -10,8 +10,8 @@ import numpy as np
 
 PARAMETERS = """
 estimator : object
-    A network of skmlp, or a Pipeline that ends in one: its fits are trained as stacks. Any other
-    estimator is fitted as by scikit-learn.
+    A network of skmlp, or one in a Pipeline (also of imbalanced-learn) or a TransformedTargetRegressor:
+    its fits are trained as stacks. Any other estimator is fitted as by scikit-learn.
 X : {array-like, sparse matrix} of shape (n_samples, n_features)
     The samples.
 y : array-like of shape (n_samples,) or (n_samples, n_outputs)
@@ -58,7 +58,7 @@ refit : bool, str or callable
 cv : int, splitter, iterable or None
     How to split the samples. None: into 5 folds.
 verbose : int
-    How much to print.
+    How much to print: from 1 on, the number of jobs too, and why fits are not parts of stacks.
 params : dict
     Metadata for ``fit``, such as ``{"sample_weight": weights}``. Values with one entry per sample are
     split as X is.
@@ -70,6 +70,12 @@ random_state : int, RandomState instance or None
     Seed for drawing candidates and subsamples.
 learning_curve.random_state : int, RandomState instance or None
     Seed for shuffling.
+permutation_test_score.random_state : int, RandomState instance or None
+    Seed for the permutations.
+permutation_test_score.groups : array-like of shape (n_samples,)
+    Group labels: targets are permuted within each group. For the splitter, too.
+n_permutations : int
+    How often the targets are permuted.
 shuffle : bool
     Whether to shuffle each training part before its first rows are taken.
 exploit_incremental_learning : bool

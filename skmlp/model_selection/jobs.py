@@ -28,9 +28,10 @@ from skmlp.fitting.reports import report
 from skmlp.fitting.solvers import train, train_stack
 from skmlp.fitting.stacks import networks_of, stack_key
 from skmlp.model_selection.planning import DATA_BYTES, by_part, most_in_cache, scales_own_rows
-from skmlp.model_selection.preprocessing import in_pipeline, preprocess
+from skmlp.model_selection.preprocessing import preprocess
 from skmlp.model_selection.requests import FitRequest, FitResult
-from skmlp.model_selection.samples import TrainingPart, digest, last_network, same_values, takes_rows
+from skmlp.model_selection.samples import TrainingPart, digest, same_values, takes_rows
+from skmlp.model_selection.wrappers import last_network, put_together
 from skmlp.training.result import Monitor, TrainingResult
 from skmlp.training.stopping import StopReason
 
@@ -50,13 +51,13 @@ class PreparedFit:
     Attributes
     ----------
     request : FitRequest
-        Of a pipeline, that of its network alone.
+        Of wrappers, that of their network alone.
     estimator : BaseMultilayerPerceptron
         Where the fitted attributes are published.
     problem : Problem
     result : FitResult
         Where it is written what becomes of the fit.
-    put_together : callable
+    whole : callable
         From the fitted network to the whole estimator.
     """
 
@@ -64,7 +65,7 @@ class PreparedFit:
     estimator: BaseMultilayerPerceptron
     problem: Problem
     result: FitResult
-    put_together: Callable[[Any], Any]
+    whole: Callable[[Any], Any]
 
     def alone(self, keep_results: bool) -> None:
         """Make the fit by itself, from its very beginning."""
@@ -75,7 +76,7 @@ class PreparedFit:
         (made,) = run([request], keep_results)
         self.result.error, self.result.result = made.error, made.result
         if made.error is None:
-            self.result.estimator = self.put_together(made.estimator)
+            self.result.estimator = self.whole(made.estimator)
 
     def finish(self, trained: TrainingResult, monitor: FitMonitor) -> None:
         """Publish what became of the networks, and say why training stopped."""
@@ -89,7 +90,7 @@ class PreparedFit:
             if trained.state is not None and not is_kept:
                 attributes["_optimizer_state"] = None
             publish(self.estimator, attributes)
-            self.result.estimator = self.put_together(self.estimator)
+            self.result.estimator = self.whole(self.estimator)
         except Exception as error:
             self.result.error = error
 
@@ -144,29 +145,30 @@ def prepared(
         for request in requests:
             results[request.index].interrupt()
         return
-    part, steps = requests[0].part, None
-    if requests[0].steps is not None:
+    part, wrappers = requests[0].part, None
+    if requests[0].wrappers is not None:
         before = preprocess(requests[0].estimator, part)
         for request in requests:
             results[request.index].seconds += before.seconds / len(requests)
             results[request.index].error = before.error
         if before.error is not None:
             return
-        part, steps = before.part, before.steps
+        part, wrappers = before.part, before.wrappers
     fits, preparation = [], Preparation(part)
     for request in requests:
-        result, put_together = results[request.index], partial(in_pipeline, request.estimator, steps)
-        if steps is not None:
-            request = replace(request, estimator=last_network(request.estimator), part=part, steps=None)
+        result, whole = results[request.index], partial(put_together, request.estimator, wrappers)
+        if wrappers is not None:
+            network = last_network(request.estimator)
+            request = replace(request, estimator=network, part=part, wrappers=None)
         started, estimator = time.perf_counter(), clone(request.estimator)
         enter(request, estimator, preparation, contexts)
         try:
             if last_network(estimator) is estimator and KNOWN.issuperset(part.params):
                 problem = preparation.problem_of(request, estimator)
-                fits.append(PreparedFit(request, estimator, problem, result, put_together))
+                fits.append(PreparedFit(request, estimator, problem, result, whole))
             else:
                 cut = preparation.cut
-                result.estimator = put_together(estimator.fit(cut.X, cut.y, **cut.params))
+                result.estimator = whole(estimator.fit(cut.X, cut.y, **cut.params))
         except Exception as error:
             result.error = error
         result.seconds += time.perf_counter() - started

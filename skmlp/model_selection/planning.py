@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from math import ceil
 from typing import Any
@@ -12,7 +13,8 @@ from skmlp.compiled.door import are_known, kernel_if_it_pays
 from skmlp.compiled.steps import seconds_per_step
 from skmlp.fitting.choices import Choices
 from skmlp.model_selection.requests import FitRequest
-from skmlp.model_selection.samples import TrainingPart, last_network, length, takes_rows
+from skmlp.model_selection.samples import TrainingPart, length, takes_rows
+from skmlp.model_selection.wrappers import last_network, why_no_network
 from skmlp.network.hyperparameters import stack_key as key_of_choices
 from skmlp.network.losses import ProbabilisticLoss
 from skmlp.network.network import Network
@@ -56,10 +58,10 @@ def jobs_of(tasks: Sequence[FitRequest], n_workers: int) -> list[list[FitRequest
     """
     groups: dict[Hashable, list[FitRequest]] = {}
     for task in tasks:
-        if task.steps is None:
+        if task.wrappers is None:
             is_network = last_network(task.estimator) is task.estimator
             groups.setdefault(stack_key(task) if is_network else task.index, []).append(task)
-    jobs = jobs_with_steps([task for task in tasks if task.steps is not None], n_workers)
+    jobs = jobs_with_wrappers([task for task in tasks if task.wrappers is not None], n_workers)
     for group in groups.values():
         most, most_parts = most_per_stack(group[0]) if len(group) > 1 else (1, 1)
         n_stacks = ceil(len(group) / most)
@@ -72,10 +74,10 @@ def jobs_of(tasks: Sequence[FitRequest], n_workers: int) -> list[list[FitRequest
     return jobs
 
 
-def jobs_with_steps(tasks: Sequence[FitRequest], n_workers: int) -> list[list[FitRequest]]:
-    """Return the jobs of pipelines: steps are fitted to a training part in one job, whatever follows them.
+def jobs_with_wrappers(tasks: Sequence[FitRequest], n_workers: int) -> list[list[FitRequest]]:
+    """Return the jobs of wrapped networks: wrappers are fitted to a training part in one job.
 
-    Where there are fewer parts left than workers, several workers fit the same steps at the same time.
+    Where there are fewer parts left than workers, several workers fit the same at the same time.
     """
     jobs, parts = [], by_part(tasks)
     at_a_time = n_workers * max(1, DATA_BYTES // parts[0][0].part.n_bytes) if parts else 1
@@ -92,10 +94,10 @@ def jobs_with_steps(tasks: Sequence[FitRequest], n_workers: int) -> list[list[Fi
 
 
 def by_part(tasks: Sequence[FitRequest]) -> list[list[FitRequest]]:
-    """Return the tasks of each training part and the same steps: they share its rows."""
+    """Return the tasks of each training part and the same wrappers: they share its rows."""
     parts: dict[Hashable, list[FitRequest]] = {}
     for task in tasks:
-        parts.setdefault((id(task.part), task.steps), []).append(task)
+        parts.setdefault((id(task.part), task.wrappers), []).append(task)
     return list(parts.values())
 
 
@@ -106,7 +108,7 @@ def cut(tasks: Sequence[FitRequest], n_jobs: int) -> list[list[FitRequest]]:
 
 def are_stacks(jobs: Sequence[Sequence[FitRequest]]) -> bool:
     """Return whether several networks of each job fit the cache together."""
-    kinds = {stack_key(task): task for job in jobs for task in job if task.steps is not None}
+    kinds = {stack_key(task): task for job in jobs for task in job if task.wrappers is not None}
     return all(len(job) > 1 for job in jobs) and all(most_per_stack(t)[0] > 1 for t in kinds.values())
 
 
@@ -133,15 +135,40 @@ def stack_key(task: FitRequest) -> Hashable:
 
     Choices tell; a worker may still make two stacks of them.
     """
-    choices = task.choices
-    if choices is None or not choices.is_stochastic or choices.max_time is not None:
+    if why_alone(task) is not None:
         return task.index
-    key = type(task.estimator), task.before is not None, key_of_choices(choices)
+    return type(task.estimator), task.before is not None, key_of_choices(task.choices)
+
+
+def why_alone(task: FitRequest) -> str | None:
+    """Return why a fit is no part of a stack, whatever the others are; None if it may be one."""
+    choices = task.choices
+    if choices is None:
+        is_network = last_network(task.estimator) is not None
+        return "parameters are invalid" if is_network else why_no_network(task.estimator)
+    if not choices.is_stochastic:
+        return f"solver={last_network(task.estimator).solver!r} trains one network after the other"
+    if choices.max_time is not None:
+        return "max_time is the time of one fit"
     try:
-        hash(key)
-    except TypeError:
-        return task.index  # nothing is known of what a user has written
-    return key
+        hash(key_of_choices(choices))
+    except TypeError:  # nothing is known of what a user has written
+        return "a choice of your own cannot be hashed"
+    return None
+
+
+def reasons_of(tasks: Sequence[FitRequest]) -> list[str]:
+    """Return why some fits are no parts of stacks, with their number."""
+    kinds = Counter(stack_key(task) for task in tasks)
+    reasons: Counter[str] = Counter()
+    for task in tasks:
+        if (reason := why_alone(task)) is not None:
+            reasons[reason] += 1
+        elif kinds[stack_key(task)] == 1:
+            reasons["no other network has its shape and solver"] += 1
+        elif most_per_stack(task)[0] == 1:
+            reasons["one network fills the cache"] += 1
+    return [f"{reason} ({n} of {len(tasks)} fits)" for reason, n in reasons.items()]
 
 
 def most_per_stack(task: FitRequest) -> tuple[int, int]:

@@ -28,10 +28,11 @@ from skmlp.compiled.config import get_config
 from skmlp.estimators.problems import choices_of
 from skmlp.fitting.choices import Choices
 from skmlp.model_selection.jobs import run
-from skmlp.model_selection.planning import are_compiled, are_stacks, jobs_of, rounds_of
-from skmlp.model_selection.preprocessing import steps_key
+from skmlp.model_selection.planning import are_compiled, are_stacks, jobs_of, reasons_of, rounds_of
+from skmlp.model_selection.preprocessing import wrappers_key
 from skmlp.model_selection.requests import FitRequest, FitResult
-from skmlp.model_selection.samples import TrainingPart, digest, last_network, length
+from skmlp.model_selection.samples import TrainingPart, digest, length
+from skmlp.model_selection.wrappers import last_network, why_no_network
 from skmlp.network.arrays import Array
 from skmlp.training.stopping import StopReason
 
@@ -43,12 +44,21 @@ class InterruptedSearchError(Exception):
 def splitter_if_prefit(estimator: Any, y: Any, *, cv: Any, n_jobs: Any, verbose: Any) -> Any:
     """Return what splits the data; None without a network, or with something for scikit-learn to refuse."""
     valid = (n_jobs is None or isinstance(n_jobs, Integral)) and isinstance(verbose, Integral)
-    if not valid or last_network(estimator) is None or y is None:
+    if not valid or y is None:
+        return None
+    if last_network(estimator) is None:
+        say_why(verbose, why_no_network(estimator))
         return None
     try:
         return check_cv(cv, y, classifier=is_classifier(estimator))
     except ValueError:
         return None
+
+
+def say_why(verbose: int, *reasons: str) -> None:
+    """Print in one line why fits are not parts of stacks, if that is asked for."""
+    if verbose > 0 and reasons:
+        print(f"Not stacked: {'; '.join(reasons)}")
 
 
 class ExpectedFit(NamedTuple):
@@ -62,11 +72,14 @@ class ExpectedFit(NamedTuple):
         The training part.
     fold : int, default=0
         Which training part that is.
+    y : array-like, default=None
+        Other targets than those of all fits.
     """
 
     parameters: dict[str, Any]
     rows: Array
     fold: int = 0
+    y: Any = None
 
 
 class ObservedSplitter:
@@ -90,14 +103,46 @@ class ObservedSplitter:
     def split(self, X: Any, y: Any = None, **params: Any) -> list[tuple[Array, Array]]:
         """Return the splits, whose training parts have been told."""
         splits = list(self.cv.split(X, y, **params))
-        # A splitter may give masks.
-        parts = [np.asarray(rows) for rows, _ in splits]
-        self.expect(X, y, [np.flatnonzero(rows) if rows.dtype == bool else rows for rows in parts])
+        self.expect(X, y, training_parts(splits))
         return splits
 
     def get_metadata_routing(self) -> Any:
         """Return the metadata that the splitter asks for."""
         return get_routing_for_object(self.cv)
+
+
+class KnownSplits:
+    """A splitter whose splits are known before it is asked.
+
+    Parameters
+    ----------
+    cv : splitter
+        Of whom they are.
+    splits : iterable of list
+        What ``split`` returns, call after call.
+    """
+
+    def __init__(self, cv: Any, splits: Iterable[list[tuple[Array, Array]]]) -> None:
+        self.cv, self.splits = cv, iter(splits)
+
+    def get_n_splits(self, *args: Any, **params: Any) -> int:
+        """Return how many splits there are at a time."""
+        n_splits: int = self.cv.get_n_splits(*args, **params)
+        return n_splits
+
+    def split(self, *args: Any, **params: Any) -> list[tuple[Array, Array]]:
+        """Return the next splits."""
+        return next(self.splits)
+
+    def get_metadata_routing(self) -> Any:
+        """Return the metadata that the splitter asks for."""
+        return get_routing_for_object(self.cv)
+
+
+def training_parts(splits: Iterable[tuple[Any, Any]]) -> list[Array]:
+    """Return the rows of the training parts; a splitter may give masks."""
+    parts = [np.asarray(rows) for rows, _ in splits]
+    return [np.flatnonzero(rows) if rows.dtype == bool else rows for rows in parts]
 
 
 class Prefit:
@@ -117,6 +162,8 @@ class Prefit:
         The estimator that callbacks are given for the contexts of the fits.
     for_user : bool, default=False
         Whether the user gets all fitted estimators.
+    fits_again : bool, default=False
+        Whether scikit-learn fits each of its clones several times.
 
     Attributes
     ----------
@@ -138,9 +185,10 @@ class Prefit:
         resource: str | None = None,
         caller: Any = None,
         for_user: bool = False,
+        fits_again: bool = False,
     ) -> None:
         self.estimator, self.verbose, self.error_score = estimator, verbose, error_score
-        self.caller, self.for_user = caller, for_user
+        self.caller, self.for_user, self.fits_again = caller, for_user, fits_again
         # Made now: while scikit-learn takes one fit after the other, joblib's backends are switched off.
         self.n_workers = effective_n_jobs(n_jobs)
         options = {"n_jobs": n_jobs, "verbose": max(0, verbose - 1), "pre_dispatch": pre_dispatch}
@@ -172,9 +220,12 @@ class Prefit:
 
         @functools.wraps(real.fit)
         def fit(estimator: Any, X: Any, *args: Any, **params: Any) -> Any:
-            estimator.__class__ = real  # its time has come
-            if not self._made:  # the fit of the best estimator on all samples
-                return estimator.fit(X, *args, **params)
+            if not self.fits_again:
+                estimator.__class__ = real  # its time has come
+                if not self._made:  # the fit of the best estimator on all samples
+                    return estimator.fit(X, *args, **params)
+            elif not self._made:
+                self._make_next_round()
             n_samples, result, traceback = self._made.popleft()
             if length(X) != n_samples:
                 raise RuntimeError(
@@ -217,24 +268,27 @@ class Prefit:
         contexts : iterable of callback contexts, default=()
             One per fit, if there are callbacks.
         """
-        parts = {id(rows): TrainingPart(X, y, params, rows) for _, rows, _ in expected}
+        parts = {
+            (id(fit.rows), id(fit.y)): TrainingPart(X, y if fit.y is None else fit.y, params, fit.rows)
+            for fit in expected
+        }
         estimators = {
             id(parameters): clone(self.estimator).set_params(**clone(parameters, safe=False))
             for parameters in {id(fit.parameters): fit.parameters for fit in expected}.values()
         }
         choices = {name: choices_if_valid(estimator) for name, estimator in estimators.items()}
-        steps = {name: steps_key(estimator) for name, estimator in estimators.items()}
+        wrappers = {name: wrappers_key(estimator) for name, estimator in estimators.items()}
         requests = [
             FitRequest(
                 index,
-                estimators[id(parameters)],
-                choices[id(parameters)],
-                parts[id(rows)],
-                steps[id(parameters)],
+                estimators[id(fit.parameters)],
+                choices[id(fit.parameters)],
+                parts[id(fit.rows), id(fit.y)],
+                wrappers[id(fit.parameters)],
                 for_user=self.for_user,
                 caller=self.caller,
             )
-            for index, (parameters, rows, _) in enumerate(expected)
+            for index, fit in enumerate(expected)
         ]
         for request, context in zip(requests, contexts, strict=False):
             request.context = context
@@ -281,8 +335,9 @@ class Prefit:
     def _trained(self, requests: list[FitRequest]) -> Iterator[FitResult]:
         """Yield what becomes of each fit."""
         jobs = jobs_of(requests, self.n_workers)
-        if self.verbose > 0:
+        if self.verbose > 0 and requests:
             print(f"Training {len(requests)} fits in {len(jobs)} jobs")
+            say_why(self.verbose, *reasons_of(requests))
         # Where several networks fit the cache, their products are too small for threads of BLAS.
         limit = 1 if are_stacks(jobs) else None
         parallel = self.parallel

@@ -29,9 +29,8 @@ class FitRequest:
     choices : Choices, or None
         What the parameters of its network choose; None if they are invalid, or there is no network.
     part : TrainingPart
-    steps : hashable, or None
-        What the steps of its pipeline before the network have in common with those that do the same; None
-        if there are none.
+    wrappers : hashable, or None
+        What the wrappers of its network have in common with those that do the same; None if there are none.
     before : State, or None
         From where training continues.
     for_user : bool, default=False
@@ -47,7 +46,7 @@ class FitRequest:
     estimator: Any
     choices: Choices | None
     part: TrainingPart
-    steps: Hashable = None
+    wrappers: Hashable = None
     before: State | None = None
     for_user: bool = False
     context: Any = None

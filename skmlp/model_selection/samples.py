@@ -10,11 +10,9 @@ from typing import Any
 import joblib
 import numpy as np
 from sklearn import get_config
-from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.metadata_routing import process_routing
 
-from skmlp.estimators.multilayer_perceptron import BaseMultilayerPerceptron
 from skmlp.fitting.choices import Choices
 from skmlp.network.arrays import Array
 
@@ -93,16 +91,6 @@ def fit_params(caller: Any, params: dict[str, Any], of_splitter: str | None = No
     if get_config()["enable_metadata_routing"]:
         return dict(process_routing(caller, "fit", **params).estimator.fit)
     return {name: value for name, value in params.items() if name != of_splitter}
-
-
-def last_network(estimator: Any) -> Any:
-    """Return the network that ``estimator`` is or ends in; None if there is none."""
-    if isinstance(estimator, Pipeline):
-        # A pipeline of another kind may do something else.
-        plain = type(estimator).fit is Pipeline.fit and not getattr(estimator, "transform_input", None)
-        estimator = estimator.steps[-1][1] if plain else None
-    own_fit = getattr(type(estimator), "fit", None) is BaseMultilayerPerceptron.fit
-    return estimator if own_fit else None
 
 
 def same_values(a: Any, b: Any) -> bool:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import copy
 import warnings
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn import model_selection
+from sklearn import get_config, model_selection
 from sklearn.dummy import DummyRegressor
 from sklearn.preprocessing import LabelEncoder
-from sklearn.utils import check_random_state
+from sklearn.utils import _safe_indexing, indexable
+from sklearn.utils.metadata_routing import process_routing
 
 from skmlp.model_selection.calls import Call, like
-from skmlp.model_selection.prefit import ExpectedFit
+from skmlp.model_selection.prefit import ExpectedFit, KnownSplits, say_why, training_parts
 from skmlp.network.arrays import Array
 
 
@@ -53,8 +53,8 @@ def cross_validate(call: Call) -> dict[str, Any]:
     >>> X, y = load_wine(return_X_y=True)
     >>> network = MLPClassifier((10,), learning_rate_init=0.05, max_iter=50, tol=0.01, random_state=0)
     >>> model = make_pipeline(StandardScaler(), network)
-    >>> print(cross_validate(model, X, y)["test_score"].mean() > 0.95)
-    True
+    >>> print(f"{cross_validate(model, X, y)['test_score'].mean():.2f}")
+    0.98
     """
     scores: dict[str, Any]
     scores, seconds = call.result_with_stacks(one_each)
@@ -90,8 +90,8 @@ def cross_val_score(call: Call) -> Array:
     >>> X, y = load_wine(return_X_y=True)
     >>> network = MLPClassifier((10,), learning_rate_init=0.05, max_iter=50, tol=0.01, random_state=0)
     >>> model = make_pipeline(StandardScaler(), network)
-    >>> print(cross_val_score(model, X, y).mean() > 0.95)
-    True
+    >>> print(f"{cross_val_score(model, X, y).mean():.2f}")
+    0.98
     """
     scores: Array
     scores, _ = call.result_with_stacks(one_each)
@@ -127,8 +127,8 @@ def cross_val_predict(call: Call) -> Any:
     >>> X, y = load_wine(return_X_y=True)
     >>> network = MLPClassifier((10,), learning_rate_init=0.05, max_iter=50, tol=0.01, random_state=0)
     >>> model = make_pipeline(StandardScaler(), network)
-    >>> print((cross_val_predict(model, X, y) == y).mean() > 0.95)
-    True
+    >>> print(f"{(cross_val_predict(model, X, y) == y).mean():.2f}")
+    0.98
     """
     method = call.options["method"]
 
@@ -187,15 +187,13 @@ def learning_curve(call: Call) -> tuple[Any, ...]:
     >>> scores.mean(axis=1).round(1)
     array([0.8, 1. ])
     """
-    options = call.options
-    if options["exploit_incremental_learning"]:
+    if call.options["exploit_incremental_learning"]:
+        say_why(call.options["verbose"], "exploit_incremental_learning trains from one size to the next")
         return tuple(call.result())
-    if options["shuffle"] and options["random_state"] is None:
-        # Both this function and scikit-learn's shuffle, and must do it alike.
-        options = options | {"random_state": check_random_state(None).randint(np.iinfo(np.int32).max)}
-    call = replace(call, options=options)
+    if call.options["shuffle"]:
+        call = call.seeded()
     result, seconds = call.result_with_stacks(lambda parts: growing(call, parts))
-    if options["return_times"] and seconds is not None:
+    if call.options["return_times"] and seconds is not None:
         sizes, train_scores, test_scores, _, score_times = result
         return sizes, train_scores, test_scores, np.reshape(seconds, (-1, len(sizes))).T, score_times
     return tuple(result)
@@ -227,6 +225,105 @@ def growing(call: Call, parts: list[Array]) -> list[ExpectedFit]:
             error_score="raise",
         )
     return expected[1::2]  # the test part is scored first
+
+
+@like(model_selection.permutation_test_score)
+def permutation_test_score(call: Call) -> tuple[float, Array, float]:
+    """Test whether a score could be chance: score on permuted targets, with all networks trained as stacks.
+
+    Takes the options and gives the scores of :func:`sklearn.model_selection.permutation_test_score`.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Returns
+    -------
+    score : float
+        The mean score of the test parts, with the targets as they are.
+    permutation_scores : ndarray of shape (n_permutations,)
+        The same with permuted targets.
+    pvalue : float
+        ``(1 + C) / (1 + n_permutations)``, where C of the permutations score at least as well: how likely
+        such a score is if features and targets have nothing to do with each other.
+
+    See Also
+    --------
+    sklearn.model_selection.permutation_test_score : The same, one fit after the other.
+
+    References
+    ----------
+    Ojala and Garriga, Permutation Tests for Studying Classifier Performance, JMLR 11 (2010).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skmlp import MLPClassifier
+    >>> from skmlp.model_selection import permutation_test_score
+    >>> X, y = load_wine(return_X_y=True)
+    >>> network = MLPClassifier((10,), learning_rate_init=0.05, max_iter=200, tol=0.1, random_state=0)
+    >>> model = make_pipeline(StandardScaler(), network)
+    >>> score, of_chance, p = permutation_test_score(model, X, y, n_permutations=19)
+    >>> print(f"{score:.1f} {of_chance.mean():.1f} {p}")
+    1.0 0.3 0.05
+    """
+    call = call.seeded()
+    result: tuple[float, Array, float]
+    if (cv := call.splitter()) is None or fits_depend_on_each_other(call.estimator):
+        if cv is not None:
+            say_why(call.options["verbose"], "by warm_start or a RandomState, fits depend on earlier ones")
+        result = call.result()
+        return result
+    X, y, groups = indexable(call.X, call.y, call.options["groups"])
+    of_splitter = {"groups": groups}
+    if get_config()["enable_metadata_routing"]:
+        of_splitter = dict(process_routing(call.router(), "fit", **call.params).splitter.split)
+    targets = [_safe_indexing(y, rows) for rows in permutations(call, len(y))]
+    splits = [list(cv.split(X, permuted, **of_splitter)) for permuted in targets]
+    expected = [
+        ExpectedFit({}, rows, y=permuted)
+        for permuted, split in zip(targets, splits, strict=True)
+        for rows in training_parts(split)
+    ]
+    fits = call.prefit(fits_again=True)
+    fits.expect(X, y, call.fit_params(), expected)
+    result = call.result_with(fits, KnownSplits(cv, splits))
+    return result
+
+
+def fits_depend_on_each_other(estimator: Any) -> bool:
+    """Return whether the same object fitted again differs from a clone that is fitted."""
+    return any(
+        isinstance(value, np.random.RandomState) or (name.endswith("warm_start") and value is True)
+        for name, value in estimator.get_params().items()
+    )
+
+
+def permutations(call: Call, n_samples: int) -> list[Array]:
+    """Return the rows of the targets that a permutation test trains on, first those as they are.
+
+    scikit-learn is asked: what it hands to a scorer are targets that say their own numbers.
+    """
+    found: list[Array] = []
+
+    def note(estimator: Any, X: Any, y: Any) -> float:
+        found.append(y)
+        return 0.0
+
+    rows = np.arange(n_samples)
+    model_selection.permutation_test_score(
+        DummyRegressor(),
+        rows[:, np.newaxis],
+        rows,
+        groups=call.options["groups"],
+        cv=[(rows, rows)],
+        n_permutations=call.options["n_permutations"],
+        random_state=copy.deepcopy(call.options["random_state"]),
+        scoring=note,
+    )
+    return found
 
 
 @like(model_selection.validation_curve)

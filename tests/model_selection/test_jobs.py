@@ -20,7 +20,7 @@ from skmlp.model_selection.jobs import (
     shared_data,
 )
 from skmlp.model_selection.prefit import choices_if_valid
-from skmlp.model_selection.preprocessing import steps_key
+from skmlp.model_selection.preprocessing import wrappers_key
 from skmlp.model_selection.requests import FitRequest, FitResult, NotTrainedError
 from skmlp.model_selection.samples import TrainingPart
 from skmlp.network.activations import Tanh
@@ -195,7 +195,7 @@ def piped(models, parts):
     """Return tasks of pipelines that end in ``models``."""
     tasks = tasks_of([make_pipeline(StandardScaler(), model) for model in models], parts)
     for task in tasks:
-        task.steps = steps_key(task.estimator)
+        task.wrappers = wrappers_key(task.estimator)
     return tasks
 
 

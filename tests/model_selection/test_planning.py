@@ -1,5 +1,6 @@
 """Which fits are given to a worker together."""
 
+from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -18,6 +19,7 @@ from skmlp.model_selection.planning import (
     bytes_of,
     jobs_of,
     most_per_stack,
+    reasons_of,
     rounds_of,
     stack_key,
     weights_bytes,
@@ -25,6 +27,7 @@ from skmlp.model_selection.planning import (
 from skmlp.model_selection.prefit import choices_if_valid
 from skmlp.model_selection.requests import FitRequest
 from skmlp.model_selection.samples import TrainingPart, digest
+from skmlp.network.activations import Tanh
 from skmlp.network.losses import Focal, Huber, LogLoss
 from tests.estimators.data import TASKS
 from tests.model_selection.comparisons import DIABETES, SMALL, WINE
@@ -276,6 +279,28 @@ def test_what_is_planned_as_one_stack_can_be_one(name):
     assert kinds[0] == kinds[1]
 
 
+# Why fits are not stacked
+
+
+def test_every_reason_is_told_with_its_number():
+    @dataclass(frozen=True)
+    class Listed(Tanh):
+        knots: list
+
+    models = [*alphas(2), WINE.model(hidden_layer_sizes=(7,)), *[WINE.model(solver="lbfgs")] * 2]
+    models += [WINE.model(alpha=-1), WINE.model(max_time=1.0), LogisticRegression()]
+    models += [WINE.model(hidden_layer_sizes=(999, 999))] * 2 + [WINE.model(activation=Listed([1, 2]))]
+    assert reasons_of(tasks_of(models)) == [
+        "no other network has its shape and solver (1 of 11 fits)",
+        "solver='lbfgs' trains one network after the other (2 of 11 fits)",
+        "parameters are invalid (1 of 11 fits)",
+        "max_time is the time of one fit (1 of 11 fits)",
+        "LogisticRegression is no network of skmlp (1 of 11 fits)",
+        "one network fills the cache (2 of 11 fits)",
+        "a choice of your own cannot be hashed (1 of 11 fits)",
+    ]
+
+
 # Steps before the network
 
 
@@ -283,7 +308,7 @@ def piped(models, n_parts):
     """Return tasks of pipelines whose first steps are the same."""
     tasks = tasks_of(models, n_parts)
     for task in tasks:
-        task.estimator, task.steps = make_pipeline(StandardScaler(), task.estimator), "scaled"
+        task.estimator, task.wrappers = make_pipeline(StandardScaler(), task.estimator), "scaled"
     return tasks
 
 
@@ -315,7 +340,7 @@ def test_other_steps_are_fitted_by_themselves(monkeypatch):
     monkeypatch.setattr(planning, "DATA_BYTES", 1)
     tasks = piped(alphas(4), n_parts=1)
     for task in tasks[::2]:
-        task.steps = "reduced"
+        task.wrappers = "reduced"
     assert indices(jobs_of(tasks, 1)) == [[0, 2], [1, 3]]
 
 

@@ -4,18 +4,13 @@ import numpy as np
 import pytest
 import sklearn
 from scipy import sparse
-from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from skmlp import MixtureDensityRegressor, MLPClassifier, MLPRegressor
+from skmlp import MLPClassifier
 from skmlp.estimators.problems import choices_of
 from skmlp.model_selection.samples import (
     TrainingPart,
     fit_params,
-    last_network,
     length,
     same_values,
     takes_rows,
@@ -115,79 +110,7 @@ def test_data_frames_keep_their_names():
     pandas.testing.assert_series_equal(part.params["sample_weight"], frame["b"].iloc[ROWS])
 
 
-class OwnFit(MLPClassifier):
-    def fit(self, X, y):
-        return super().fit(X, y)
-
-
-class OwnPredict(MLPClassifier):
-    def predict(self, X):
-        return super().predict(-X)
-
-
-class OwnPipeline(Pipeline):
-    def fit(self, X, y=None, **params):
-        return super().fit(X, y, **params)
-
-
-class OwnScore(Pipeline):
-    def score(self, X, y=None, **params):
-        return 1.0
-
-
 NETWORK = MLPClassifier()
-
-
-@pytest.mark.parametrize(
-    "estimator",
-    [
-        NETWORK,
-        MLPRegressor(),
-        MixtureDensityRegressor(),
-        OwnPredict(),
-        Pipeline([("net", NETWORK)]),
-        make_pipeline(StandardScaler(), NETWORK),
-        make_pipeline(StandardScaler(), "passthrough", PCA(), MLPRegressor()),
-        OwnScore([("scale", StandardScaler()), ("net", NETWORK)]),
-    ],
-    ids=["classifier", "regressor", "mixture", "subclass", "alone", "pipeline", "long", "own score"],
-)
-def test_networks_are_found(estimator):
-    network = last_network(estimator)
-    assert network is (estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator)
-
-
-@pytest.mark.parametrize(
-    "estimator",
-    [
-        LogisticRegression(),
-        OwnFit(),
-        make_pipeline(NETWORK, "passthrough"),
-        make_pipeline(StandardScaler(), LogisticRegression()),
-        make_pipeline(StandardScaler(), OwnFit()),
-        make_pipeline(StandardScaler(), make_pipeline(NETWORK)),
-        OwnPipeline([("net", NETWORK)]),
-        Pipeline([("net", NETWORK)], transform_input=["X_val"]),
-        GridSearchCV(NETWORK, {}),
-        None,
-        "passthrough",
-    ],
-    ids=[
-        "other",
-        "own fit",
-        "not at the end",
-        "other at the end",
-        "own fit at the end",
-        "nested",
-        "own pipeline",
-        "transforms metadata",
-        "search",
-        "None",
-        "str",
-    ],
-)
-def test_all_else_is_left_to_scikit_learn(estimator):
-    assert last_network(estimator) is None
 
 
 def test_without_routing_fit_is_given_all_but_the_groups():

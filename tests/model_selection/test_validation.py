@@ -29,6 +29,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 import skmlp.model_selection
 from skmlp import MixtureDensityRegressor, MLPClassifier
+from skmlp.model_selection import planning
 from skmlp.model_selection.calls import like
 from skmlp.model_selection.validation import one_each
 from tests.estimators.data import TASKS
@@ -51,7 +52,10 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 tasks = pytest.mark.parametrize("task", TASKS)
 ALL = {"return_estimator": True, "return_indices": True}
 HAS_FIT_PARAMS = "fit_params" in inspect.signature(model_selection.learning_curve).parameters  # up to 1.7
-FUNCTIONS = ["cross_validate", "cross_val_score", "cross_val_predict", "learning_curve", "validation_curve"]
+FUNCTIONS = [
+    *("cross_validate", "cross_val_score", "cross_val_predict"),
+    *("learning_curve", "validation_curve", "permutation_test_score"),
+]
 
 
 @pytest.fixture
@@ -377,6 +381,80 @@ def test_validation_curve(name, values, is_pipeline):
         np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
+PERMUTED = {
+    "classes": (model_of(WINE), WINE, {}),
+    "numbers": (model_of(DIABETES), DIABETES, {"scoring": "neg_mean_absolute_error"}),
+    "several targets": (model_of(TASKS["multi-output"]), TASKS["multi-output"], {}),
+    "pipeline": (make_pipeline(StandardScaler(), model_of(WINE)), WINE, {"scoring": "neg_log_loss"}),
+    "early stopping": (model_of(WINE, "early stopping"), WINE, {}),
+    "lbfgs": (model_of(WINE, "lbfgs"), WINE, {}),
+    "another estimator": (LogisticRegression(), WINE, {}),
+    "within groups": (model_of(WINE), WINE, {"cv": GroupKFold(2), "groups": np.arange(97) % 5}),
+    "shuffled splits": (model_of(WINE), WINE, {"cv": KFold(2, shuffle=True, random_state=3)}),
+    "masks": (model_of(WINE), WINE, {"cv": SPLITTERS["masks"]}),
+    "weights": (model_of(WINE), WINE, {"params": {"sample_weight": WINE.weights}}),
+    "warm start": (model_of(WINE).set_params(warm_start=True), WINE, {}),
+    "a stream": (model_of(WINE).set_params(random_state=np.random.RandomState(3)), WINE, {}),
+}
+
+
+@pytest.mark.parametrize("name", PERMUTED)
+def test_permutation_test_score(name):
+    model, task, options = PERMUTED[name]
+    options = {"n_permutations": 3, "cv": 2, "scoring": None} | options
+    theirs, ours = both("permutation_test_score", model, task.X, task.y, **options)
+    for found, expected in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert len(set(ours[1])) > 1
+
+
+def test_permutations_are_drawn_as_by_scikit_learn():
+    """Also those of streams of random numbers, which a call moves on."""
+    found = []
+    for module in (model_selection, skmlp.model_selection):
+        stream = np.random.RandomState(5)
+        splitter = ShuffleSplit(2, random_state=np.random.RandomState(7))
+        found += [
+            module.permutation_test_score(
+                model_of(WINE), WINE.X, WINE.y, n_permutations=2, cv=splitter, random_state=stream
+            )[1]
+            for _ in range(2)
+        ]
+    np.testing.assert_allclose(found[2:], found[:2], rtol=1e-6)
+    skmlp.model_selection.permutation_test_score(
+        model_of(WINE), WINE.X, WINE.y, n_permutations=1, cv=2, random_state=None
+    )
+
+
+@pytest.mark.skipif(HAS_FIT_PARAMS, reason="with routing, from scikit-learn 1.8 on")
+def test_metadata_of_a_permutation_test_are_routed():
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = model_of(WINE).set_fit_request(sample_weight=True).set_score_request(sample_weight=False)
+        params = {"sample_weight": WINE.weights, "groups": np.arange(97) % 7}
+        options = {"cv": GroupKFold(2), "params": params, "n_permutations": 2}
+        theirs, ours = both("permutation_test_score", model, WINE.X, WINE.y, **options)
+    for found, expected in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_a_wrong_call_of_a_permutation_test_fails_before_training(stacks):
+    for options in ({"scoring": "no such"}, {"n_permutations": -1}, {"cv": 98}):
+        for module in (model_selection, skmlp.model_selection):
+            with pytest.raises(ValueError, match=r"'scoring'|'n_permutations'|n_splits=98"):
+                module.permutation_test_score(model_of(WINE), WINE.X, WINE.y, **options)
+    assert stacks.n_fits == []
+
+
+def test_all_permutations_are_one_stack(stacks, monkeypatch):
+    model = model_of(WINE, "in order")
+    options = {"n_permutations": 4, "cv": KFold(2)}
+    scores = skmlp.model_selection.permutation_test_score(model, WINE.X, WINE.y, **options)
+    assert sorted(stacks.n_fits) == [10] or sorted(stacks.n_fits) == [5, 5]
+    monkeypatch.setattr(planning, "WEIGHTS_BYTES", 3 * 8 * (13 * 5 + 5 + 5 * 3 + 3))
+    again = skmlp.model_selection.permutation_test_score(model, WINE.X, WINE.y, **options)
+    np.testing.assert_allclose(scores[1], again[1], rtol=1e-6)
+
+
 # Training that is continued
 
 
@@ -539,6 +617,42 @@ def test_options_of_later_versions_are_handed_on(stacks):
     np.testing.assert_array_equal(scores_of(model, WINE.X, WINE.y, bonus=1.0), 1.0 + scores)
     assert stacks.n_fits == [5, 5, 5]
     assert "bonus : object, default=0.0\n    As in scikit-learn." in scores_of.__doc__
+
+
+NOT_STACKED = {
+    "another estimator": (LogisticRegression(), "LogisticRegression is no network of skmlp"),
+    "a fit of one's own": (OwnFit(**SMALL, random_state=0), "OwnFit has a fit of its own"),
+    "solver": (model_of(WINE, "lbfgs"), "solver='lbfgs' trains one network after the other (3 of 3 fits)"),
+    "pipeline": (
+        make_pipeline(StandardScaler(), model_of(WINE, "lbfgs")),
+        "solver='lbfgs' trains one network after the other (3 of 3 fits)",
+    ),
+    "time": (model_of(WINE, "time limit"), "max_time is the time of one fit (3 of 3 fits)"),
+    "large": (
+        MLPClassifier((999, 999), max_iter=1, random_state=0),
+        "one network fills the cache (3 of 3 fits)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NOT_STACKED)
+def test_a_line_says_why_fits_are_not_stacked(name, capsys):
+    model, reason = NOT_STACKED[name]
+    for verbose in (0, 1):
+        skmlp.model_selection.cross_val_score(model, WINE.X, WINE.y, cv=KFold(3), verbose=verbose)
+        lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Not stacked")]
+        assert lines == [f"Not stacked: {reason}"] * verbose
+
+
+def test_other_functions_say_it_too(capsys):
+    model, options = model_of(WINE), {"cv": 2, "verbose": 1}
+    skmlp.model_selection.learning_curve(
+        model, WINE.X, WINE.y, exploit_incremental_learning=True, train_sizes=[20, 40], **options
+    )
+    assert "Not stacked: exploit_incremental_learning trains" in capsys.readouterr().out
+    model.set_params(warm_start=True)
+    skmlp.model_selection.permutation_test_score(model, WINE.X, WINE.y, n_permutations=1, **options)
+    assert "Not stacked: by warm_start or a RandomState" in capsys.readouterr().out
 
 
 # Stacks
