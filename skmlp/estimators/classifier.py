@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from scipy import sparse
@@ -22,7 +22,7 @@ from skmlp.fitting.choices import classification_loss
 from skmlp.fitting.class_targets import MULTIOUTPUT, ClassTargets, check_one_kind, subset_accuracy
 from skmlp.fitting.parameters import CLASSIFIER_PARAMETERS
 from skmlp.network.arrays import Array
-from skmlp.network.losses import Loss, ProbabilisticLoss
+from skmlp.network.losses import BinaryLogLoss, LogLoss, Loss, ProbabilisticLoss
 
 
 @documented
@@ -42,6 +42,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
     classes_ : ndarray of shape (n_classes,), or list of arrays
         Class labels; one array per target if there are several multiclass targets.
     {attributes}
+    {posterior}
     x_scaler_ : sklearn.preprocessing.StandardScaler
         What brings the features to mean 0 and variance 1; only with ``standardize``.
     n_outputs_ : int
@@ -84,6 +85,7 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
     loss: str | ProbabilisticLoss | Callable[..., Any] = "log_loss"
     standardize: bool = False
     monotonic_cst: Any = None
+    laplace: str | None = None
     class_weight: dict[Any, float] | Sequence[dict[Any, float]] | str | None = None
 
     _y_numeric = False
@@ -148,10 +150,15 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
     def _prediction(self, X: Any) -> tuple[ClassTargets, Array]:
         """Return the targets, and the raw scores (n_samples, n_outputs_) by which they are predicted.
 
-        Those of an ensemble are the raw scores of its mean probabilities.
+        Those of an ensemble are the raw scores of its mean probabilities, with ``laplace`` moderated.
         """
-        scores = self._raw_scores(X)
-        targets = self._fitted_targets(self._fitted_loss())
+        if hasattr(self, "posterior_factor_"):
+            posterior, X = self._posterior(X)
+            targets = self._fitted_targets(self._fitted_loss())
+            scores = posterior.moderated(X, cast(LogLoss | BinaryLogLoss, targets.loss))
+        else:
+            scores = self._raw_scores(X)  # first: it says whether anything was fitted
+            targets = self._fitted_targets(self._fitted_loss())
         return targets, scores[0] if len(scores) == 1 else targets.loss.scores_of_mean(scores)
 
     @unraised
@@ -174,6 +181,8 @@ class MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
     @unraised
     def decision_function(self, X: Any) -> Array:
         """Return the raw scores: what the network computes before softmax or sigmoid.
+
+        With ``laplace``, they are those of the moderated probabilities.
 
         Parameters
         ----------

@@ -48,6 +48,21 @@ n_layers_ : int
 """
 """The ``Attributes`` that all estimators have, for their docstrings."""
 
+POSTERIOR = """
+alpha_ : float, ndarray of shape (n_layers,), (n_members,) or (n_members, n_layers)
+    What the weights were penalized by; only with ``alpha='evidence'``, or of each layer with
+    ``'evidence_per_layer'``.
+effective_n_parameters_ : float, or ndarray of shape (n_members,)
+    How many parameters the data determine; only with ``alpha='evidence'``.
+log_evidence_ : float, or ndarray of shape (n_members,)
+    The logarithm of the probability of the data, by which members can be compared; only with
+    ``alpha='evidence'``.
+posterior_factor_ : ndarray of shape (n_parameters, n_parameters), or (n_members, ...)
+    The lower triangular factor of the inverse of the covariance matrix of the parameters, divided by the
+    precision of the noise; only with ``laplace``.
+"""
+"""Those of estimators that know how sure they are."""
+
 
 Estimator = TypeVar("Estimator", bound=type)
 
@@ -64,5 +79,6 @@ def documented(cls: Estimator) -> Estimator:
         entries.append(f"{name} : {parameter.type}, default={argument.default!r}\n{meaning}\n")
     doc = inspect.cleandoc(cls.__doc__ or "")
     doc = doc.replace("{parameters}", "\n".join(entries).rstrip())
+    doc = doc.replace("{posterior}", POSTERIOR.strip())
     cls.__doc__ = doc.replace("{attributes}", ATTRIBUTES.format(name=cls.__name__).strip())
     return cls

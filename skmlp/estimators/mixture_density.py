@@ -13,7 +13,7 @@ from skmlp.estimators.documentation import documented
 from skmlp.estimators.floating_point import unraised
 from skmlp.fitting.choices import density_loss
 from skmlp.fitting.targets import DensityTargets
-from skmlp.fitting.values import is_number
+from skmlp.fitting.values import check_coverage
 from skmlp.network.arrays import Array
 from skmlp.network.gaussian_mixture import GaussianMixture
 from skmlp.network.mixture_density import MixtureDensity
@@ -203,8 +203,7 @@ class MixtureDensityRegressor(BaseRegressor):
         interval : ndarray of shape (n_samples, [n_targets,] 2)
             Lower and upper limits.
         """
-        if not (is_number(coverage, 0, 1, low_open=True) and coverage < 1):
-            raise ValueError(f"coverage={coverage!r} must lie between 0 and 1, such as 0.9.")
+        check_coverage(coverage)
         return self.predict_quantiles(X, [0.5 - coverage / 2, 0.5 + coverage / 2])
 
     @unraised

@@ -25,6 +25,7 @@ from skmlp.fitting.choices import NetworkChoices, Params
 from skmlp.fitting.curves import with_own_curves
 from skmlp.fitting.outcome import fitted_attributes
 from skmlp.fitting.parameters import PARAMETERS, STOCHASTIC_SOLVERS, Parameter
+from skmlp.fitting.posterior import OF_NETWORKS, ScorePosterior
 from skmlp.fitting.problem import Earlier, Problem
 from skmlp.fitting.publishing import FittedNetwork, attribute_names, of_member
 from skmlp.fitting.reports import report
@@ -58,7 +59,7 @@ class BaseMultilayerPerceptron(DocumentationLinkMixin, CallbackSupportMixin, Bas
     activation: str | Activation | Sequence[str | Activation] = "relu"
     _: KW_ONLY
     solver: str | Optimizer | Solver = "adam"
-    alpha: float = 0.0001
+    alpha: float | str = 0.0001
     batch_size: int | str = "auto"
     learning_rate: str | Schedule = "constant"
     learning_rate_init: float = 0.001
@@ -149,6 +150,10 @@ class BaseMultilayerPerceptron(DocumentationLinkMixin, CallbackSupportMixin, Bas
                 f"partial_fit is only available for stochastic optimizers: solver={self.solver!r} is"
                 f" not stochastic, choose one of {STOCHASTIC_SOLVERS}."
             )
+        if getattr(self, "laplace", None) is not None:
+            raise AttributeError(
+                f"partial_fit sees a part of the samples, and laplace={self.laplace!r} needs all: call fit."
+            )
         return True
 
     def _train(self, problem: Problem) -> Self:
@@ -179,6 +184,7 @@ class BaseMultilayerPerceptron(DocumentationLinkMixin, CallbackSupportMixin, Bas
             optimizer_state_is_lost=getattr(self, "_optimizer_state", {}) is None,
             curves=curves,
             mean_curves=vars(self),
+            alpha=getattr(self, "alpha_", None),
         )
 
     def _scalers(self) -> Scalers:
@@ -229,6 +235,12 @@ class BaseMultilayerPerceptron(DocumentationLinkMixin, CallbackSupportMixin, Bas
         X = self._scalers().scaled_features(X.astype(dtype, copy=False))
         return fitted, fitted.cast(dtype), X
 
+    def _posterior(self, X: Any) -> tuple[ScorePosterior, Any]:
+        """Return how sure the network is, and X as it sees it."""
+        fitted, layers, X = self._ready_to_predict(X)
+        laplace = self._fitted_params["laplace"]
+        return ScorePosterior(fitted, layers, laplace, self.posterior_factor_), X
+
     def _checked_features(self, X: Any) -> Any:
         """Return the X of a prediction as numbers."""
         if hasattr(self, "coefs_") and is_valid(self, X):
@@ -269,7 +281,8 @@ class BaseMultilayerPerceptron(DocumentationLinkMixin, CallbackSupportMixin, Bas
         # Where max_time has left only one of them, its arrays are those of a single network.
         left_alone = self.coefs_[0].ndim == 2
         network = self._fitted_network(self.coefs_[0].shape[-2]).network
-        names = set() if left_alone else attribute_names(network)
+        names = {*attribute_names(network), *(name for name in OF_NETWORKS if hasattr(self, name))}
+        names = set() if left_alone else names
         return [self._member(k, names) for k in range(len(self._members))]
 
     def _member(self, k: int, names: set[str]) -> Self:

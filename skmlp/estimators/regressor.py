@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtri
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from skmlp.estimators.base_regressor import BaseRegressor
@@ -14,6 +15,7 @@ from skmlp.estimators.documentation import documented
 from skmlp.estimators.floating_point import unraised
 from skmlp.fitting.choices import regression_loss
 from skmlp.fitting.targets import NumericTargets, QuantileTargets
+from skmlp.fitting.values import check_coverage
 from skmlp.network.arrays import Array
 from skmlp.network.losses import Loss
 from skmlp.network.quantiles import Quantiles
@@ -34,6 +36,9 @@ class MLPRegressor(BaseRegressor):
     Attributes
     ----------
     {attributes}
+    {posterior}
+    noise_variance_ : float, ndarray of shape (n_targets,), (n_members,) or (n_members, n_targets)
+        The estimated variance of the noise in y; only with ``alpha='evidence'`` or ``laplace``.
     x_scaler_ : sklearn.preprocessing.StandardScaler
         What brings the features to mean 0 and variance 1; only with ``standardize``.
     y_scaler_ : sklearn.preprocessing.StandardScaler
@@ -75,6 +80,7 @@ class MLPRegressor(BaseRegressor):
     loss: str | Loss | Callable[..., Any] = "squared_error"
     standardize: bool | str = False
     monotonic_cst: Any = None
+    laplace: str | None = None
     quantile: float | Sequence[float] | None = None
 
     _loss_of = staticmethod(regression_loss)
@@ -93,7 +99,8 @@ class MLPRegressor(BaseRegressor):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The input data.
         return_std : bool, default=False
-            Whether to return also how far the members of an ensemble disagree.
+            Whether to return also standard deviations: with ``laplace`` of a new target, its noise
+            included; of the members of an ensemble without, how far they disagree.
 
         Returns
         -------
@@ -101,22 +108,61 @@ class MLPRegressor(BaseRegressor):
             The predicted values; of an ensemble, their mean over the members. With several quantiles, a
             column for each.
         std : ndarray of the same shape
-            Their standard deviation over the members; only with ``return_std``.
+            The standard deviations; only with ``return_std``. With ``laplace``, those of an ensemble are of
+            the mixture of its members.
 
         Raises
         ------
         ValueError
-            If ``return_std`` is set and the estimator is a single network.
+            If ``return_std`` is set and the estimator is a single network without ``laplace``.
         """
         predictions = self._predictions(X)
-        if return_std and len(predictions) == 1:
-            raise ValueError("return_std=True needs an ensemble: fit with n_members=2 or more.")
-        if predictions.shape[-1] == 1:
-            predictions = predictions[..., 0]
-        if len(predictions) == 1:
-            return predictions[0]
-        mean = predictions.mean(axis=0)
-        return (mean, predictions.std(axis=0)) if return_std else mean
+        has_posterior = hasattr(self, "posterior_factor_")
+        if return_std and len(predictions) == 1 and not has_posterior:
+            raise ValueError(
+                "return_std=True needs an ensemble, or a posterior of the weights: fit with n_members=2 or"
+                " more, or with laplace='full'."
+            )
+        mean = predictions[0] if len(predictions) == 1 else predictions.mean(axis=0)
+        n_columns = mean.shape[-1]
+        mean = mean[..., 0] if n_columns == 1 else mean
+        if not return_std:
+            return mean
+        variance = predictions.var(axis=0)
+        if has_posterior:
+            posterior, X = self._posterior(X)
+            noise = np.reshape(self.noise_variance_, (len(predictions), 1, n_columns))
+            variance = variance + (noise * (1 + posterior.spread(X))).mean(axis=0)
+        std = np.sqrt(variance)
+        return mean, std[..., 0] if n_columns == 1 else std
+
+    @unraised
+    def predict_interval(self, X: Any, coverage: float = 0.9) -> Array:
+        """Predict central intervals of new targets, with ``laplace``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The input data.
+        coverage : float in (0, 1), default=0.9
+            The probability that the target lies within; half of the rest lies on either side.
+
+        Returns
+        -------
+        interval : ndarray of shape (n_samples, [n_targets,] 2)
+            Lower and upper limits, those of a normal distribution.
+
+        Raises
+        ------
+        ValueError
+            If the network was fitted without ``laplace``: nothing is known of the noise then.
+        """
+        check_coverage(coverage)
+        mean, std = self.predict(X, return_std=True)
+        if not hasattr(self, "posterior_factor_"):
+            raise ValueError("predict_interval needs the noise: fit with laplace='full'.")
+        half = ndtri(0.5 + coverage / 2) * std
+        return np.stack([mean - half, mean + half], axis=-1)
 
     @unraised
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

@@ -30,7 +30,7 @@ class BaseTabular(BaseMultilayerPerceptron):
     hidden_layer_sizes: int | Sequence[int] = (128, 128)
     activation: str | Activation | Sequence[str | Activation] = "relu"
     _: KW_ONLY
-    alpha: float = 0.0
+    alpha: float | str = 0.0
     batch_size: int | str = "adaptive"
     learning_rate: str | Schedule = "one_cycle"
     learning_rate_init: float = 0.01
@@ -101,6 +101,7 @@ class TabularMLPClassifier(BaseTabular, MLPClassifier):
     classes_ : ndarray of shape (n_classes,), or list of arrays
         Class labels; one array per target if there are several multiclass targets.
     {attributes}
+    {posterior}
     encoder_ : object
         What makes the inputs of the network from a table.
     x_scaler_ : sklearn.preprocessing.StandardScaler
@@ -170,6 +171,9 @@ class TabularMLPRegressor(BaseTabular, MLPRegressor):
     Attributes
     ----------
     {attributes}
+    {posterior}
+    noise_variance_ : float, ndarray of shape (n_targets,), (n_members,) or (n_members, n_targets)
+        The estimated variance of the noise in y; only with ``alpha='evidence'`` or ``laplace``.
     encoder_ : object
         What makes the inputs of the network from a table.
     x_scaler_ : sklearn.preprocessing.StandardScaler

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import joblib
 import numpy as np
@@ -95,7 +95,8 @@ class FitFile:
         for random_state, of_stream in zip(random_states, notes["random_states"], strict=True):
             random_state.set_state(of_stream)
         reasons, curves = [*self.stopped.values()], Curves(**notes["curves"])
-        return TrainingResult(self.arrays["theta"], notes["losses"], curves, reasons, notes["messages"])
+        theta, alpha = self.arrays["theta"], self.arrays["alpha"]
+        return TrainingResult(theta, notes["losses"], curves, reasons, notes["messages"], alpha)
 
     def save(self, state: State, stopped: dict[int, StopReason]) -> None:
         """Save the state of networks, of which some may have ``stopped``."""
@@ -113,7 +114,7 @@ class FitFile:
             "reasons": names_of(result.reasons),
         }
         if all(notes["reasons"]):
-            self._write({"theta": result.theta}, notes)
+            self._write({"theta": result.theta, "alpha": cast(Array, result.alpha)}, notes)
 
     def reserve(self) -> None:
         """Write a file without progress, by which other fits know that this name is taken."""

@@ -23,6 +23,7 @@ from skmlp.network.network import Network, multilayer_perceptron
 from skmlp.network.normalizations import NORMALIZATIONS, Normalization
 from skmlp.network.quantiles import Quantiles
 from skmlp.training.checkpoints import Checkpoint
+from skmlp.training.evidence import FIRST_ALPHA, Evidence
 from skmlp.training.full_batch import Solver
 from skmlp.training.optimizers import OPTIMIZERS, Optimizer
 from skmlp.training.schedules import SCHEDULES, InverseScaling, Schedule
@@ -177,6 +178,7 @@ class Choices:
     verbose: int = per_network()
     n_members: int = per_network()
     encoding: Any = per_network()
+    laplace: str | None = per_network()
 
     @classmethod
     def of(cls, params: Params, loss_of: Callable[[Params], Loss], owner: str) -> Choices:
@@ -200,7 +202,8 @@ class Choices:
             | {
                 "params": params,
                 "network": NetworkChoices.of(params, loss_of(params)),
-                "solver": solver_of(params),
+                "solver": with_evidence(solver_of(params), params["alpha"]),
+                "alpha": FIRST_ALPHA if isinstance(params["alpha"], str) else params["alpha"],
                 "schedule": schedule_of(params),
                 "cost": cost if is_cost(cost) else None,
                 "max_iter": MAX_EPOCHS if isinstance(params["max_iter"], str) else params["max_iter"],
@@ -317,6 +320,13 @@ def solver_of(params: Params) -> Optimizer | Solver:
     names = {field.name: renamed.get(field.name, field.name) for field in fields(kind)}
     chosen = {field: params[name] for field, name in names.items() if name in params}
     return kind(**{name: None if value == "auto" else value for name, value in chosen.items()})
+
+
+def with_evidence(solver: Optimizer | Solver, alpha: float | str) -> Optimizer | Solver:
+    """Return the solver that also estimates ``alpha``, where that is asked for."""
+    if isinstance(alpha, str) and isinstance(solver, Solver):
+        return Evidence(solver, per_layer=alpha == "evidence_per_layer")
+    return solver
 
 
 def schedule_of(params: Params) -> Schedule:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from skmlp.fitting.parameters import STOCHASTIC_SOLVERS
 from skmlp.fitting.values import entries, hidden_sizes
-from skmlp.network.losses import SquaredError
+from skmlp.network.losses import LogLoss, SquaredError
 from skmlp.network.mixture_density import MixtureDensity
 from skmlp.network.normalizations import BatchNormalization
 from skmlp.training.optimizers import Optimizer
@@ -61,6 +61,10 @@ def check_combinations(choices: Choices, owner: str) -> None:
             )
     if network.is_monotonic:
         _check_monotonic(choices, needs)
+    if isinstance(params["alpha"], str):
+        _check_evidence(choices, needs)
+    if choices.laplace is not None:
+        _check_laplace(choices)
     if choices.cost is not None and needs != "values":
         raise ValueError(
             f"loss={choices.cost!r} has no gradient, which solver={params['solver']!r} needs: set"
@@ -92,6 +96,57 @@ def _check_monotonic(choices: Choices, needs: str) -> None:
         raise ValueError(
             f"{what} with activation={params['activation']!r}: {falling[0]} falls in places. Choose one"
             " that never does, such as 'relu', 'elu' or 'tanh'."
+        )
+
+
+def _check_evidence(choices: Choices, needs: str) -> None:
+    """Raise an error if alpha cannot be estimated."""
+    params = choices.params
+    what = f"alpha={params['alpha']!r}"
+    if choices.is_stochastic or needs == "values":
+        raise ValueError(
+            f"{what} needs weights that have converged, and solver={params['solver']!r} may stop before:"
+            " choose 'lbfgs', or 'lm' with the squared error; or give alpha as a number."
+        )
+    _check_is_posterior(choices, what)
+
+
+def _check_laplace(choices: Choices) -> None:
+    """Raise an error if ``laplace`` is asked for where there is no normal posterior."""
+    params, network = choices.params, choices.network
+    what = f"laplace={params['laplace']!r}"
+    _check_is_posterior(choices, what)
+    if choices.alpha == 0:
+        raise ValueError(
+            f"{what} needs a prior, and alpha=0 is none: raise alpha, or set alpha='evidence'."
+        )
+    if any(network.dropout) or isinstance(network.normalization, BatchNormalization):
+        name = "dropout" if any(network.dropout) else "normalization"
+        raise ValueError(
+            f"{what} needs weights at a minimum of the loss, and {name}={params[name]!r} trains other"
+            " networks than the one that predicts: leave it out."
+        )
+    if choices.laplace == "last_layer" and network.skip:
+        raise ValueError(
+            f"{what} takes the last layer alone, and skip=True has two that lead to the scores: choose"
+            " laplace='full', or leave skip out."
+        )
+
+
+def _check_is_posterior(choices: Choices, what: str) -> None:
+    """Raise an error if the objective is not minus the logarithm of a posterior without bounds."""
+    params, loss = choices.params, choices.loss
+    is_likelihood = type(loss) is SquaredError or (type(loss) is LogLoss and not loss.label_smoothing)
+    if choices.cost is not None or not is_likelihood:
+        given = f"loss={params['loss']!r}" if "loss" in params else f"loss={loss!r}"
+        raise ValueError(
+            f"{what} needs a loss that is a probability of y: the squared error (normal noise), or"
+            f" the log-loss without label smoothing, and not {given}."
+        )
+    if choices.network.is_monotonic:
+        raise ValueError(
+            f"{what} cannot be combined with monotonic_cst={params['monotonic_cst']!r}: weights at their"
+            " bounds have no normal posterior. Leave one of them out."
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from skmlp.fitting.curves import continued, curves, mean_curves
+from skmlp.fitting.posterior import posterior_attributes
 from skmlp.fitting.problem import Problem
 from skmlp.fitting.resuming import optimizer_state
 from skmlp.training.result import TrainingResult
@@ -16,7 +17,9 @@ def fitted_attributes(problem: Problem, result: TrainingResult) -> dict[str, Any
     # members may be left that were never trained.
     trained = result.trained()
     all_trained = len(trained) == len(result.theta)
-    attributes = problem.attributes_with(result.theta if all_trained else result.theta[trained])
+    theta = result.theta if all_trained else result.theta[trained]
+    alpha = result.alpha if all_trained or result.alpha is None else result.alpha[trained]
+    attributes = problem.attributes_with(theta) | posterior_attributes(problem, theta, alpha)
     if result.state is not None:
         attributes["_optimizer_state"] = optimizer_state(problem, result.state, result.reasons)
     # Last, when nothing can fail any more: the curves of an earlier fit are extended.

@@ -45,6 +45,9 @@ from skmlp.training.optimizers import OPTIMIZERS, Optimizer
 from skmlp.training.schedules import SCHEDULES, Schedule
 from skmlp.training.solvers import SOLVERS
 
+EVIDENCE = ("evidence", "evidence_per_layer")
+"""What ``alpha`` may be but a number."""
+
 STOCHASTIC_SOLVERS = tuple(OPTIMIZERS)
 REGRESSION_LOSSES = [name for name, loss in LOSSES.items() if not issubclass(loss, ProbabilisticLoss)]
 
@@ -119,11 +122,13 @@ PARAMETERS: dict[str, Parameter] = {
         ),
     ),
     "alpha": Parameter(
-        "float in [0, inf)",
-        lambda value: is_number(value, 0),
+        "float in [0, inf), 'evidence' or 'evidence_per_layer'",
+        lambda value: value in EVIDENCE if isinstance(value, str) else is_number(value, 0),
         """
         Strength of the L2 penalty on the weights. It is divided by the number (or the weight) of the
-        samples in a batch.
+        samples in a batch. 'evidence': what makes the data most probable, found while training, without
+        validation data; 'evidence_per_layer': one for each weight matrix. For 'lbfgs' and 'lm', with
+        the squared error or the log-loss.
         """,
     ),
     "weight_decay": Parameter(
@@ -309,6 +314,16 @@ PARAMETERS: dict[str, Parameter] = {
         feature, or a dict from feature names. 0, and what is not in the dict: no constraint. Of a
         classifier it is the probability of the positive class (of each label). Weights are kept at zero
         or above, and half of the units of each layer are mirrored.
+        """,
+        predicts=True,
+    ),
+    "laplace": Parameter(
+        "{'full', 'last_layer'}, or None",
+        lambda value: value is None or one_of(["full", "last_layer"])[1](value),
+        """
+        Whether to keep how sure the weights are, a normal distribution around them (Laplace approximation):
+        of all parameters, for some thousand at most, or of those of the last layer. Then, ``predict`` of a
+        regressor returns standard deviations, and the probabilities of a classifier are moderated.
         """,
         predicts=True,
     ),

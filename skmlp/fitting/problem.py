@@ -21,7 +21,9 @@ from skmlp.network.arrays import Array
 from skmlp.network.monotonic import Bounds, bounds_of, project, reflect
 from skmlp.network.network import Network
 from skmlp.network.objective import Objective
+from skmlp.training.evidence import Evidence
 from skmlp.training.optimizers import Optimizer
+from skmlp.training.posterior import check_memory
 
 RISING_LINKS = ("identity", "exp", "logistic")
 """The inverse links with which predictions rise with the raw score."""
@@ -47,6 +49,8 @@ class Earlier:
         The attributes that describe the course of training, of each network.
     mean_curves : mapping
         Those of the estimator itself.
+    alpha : float or array, or None
+        What was estimated.
     """
 
     params: dict[str, Any]
@@ -57,6 +61,7 @@ class Earlier:
     optimizer_state_is_lost: bool
     curves: list[dict[str, Any]]
     mean_curves: Mapping[str, Any]
+    alpha: Any = None
 
     def optimizer_state_for(self, choices: Choices, n_parameters: int) -> dict[str, Any] | None:
         """Return what the optimizer remembers, if this one can use it: no units were pruned or added."""
@@ -224,7 +229,9 @@ def prepare(
     if earlier is None:
         weights = None if data.sample_weight is None else data.sample_weight[rows]
         network.start_from(theta, targets.initial_scores(data.y[rows], weights))
-    alpha = np.full(len(theta), choices.alpha, dtype=theta.dtype)
+    if choices.laplace == "full":
+        check_memory(theta.shape[1], "laplace='full'", ", or choose laplace='last_layer'")
+    alpha = alpha_of(choices, earlier, network, theta)
     return Problem(
         choices=choices,
         reading=reading,
@@ -243,6 +250,18 @@ def prepare(
         bounds=bounds,
         validate=None if held_out is None else Validation(network, targets, scalers.scaled(held_out)),
     )
+
+
+def alpha_of(choices: Choices, earlier: Earlier | None, network: Network, theta: Array) -> Array:
+    """Return alpha of shape (K,), or (K, A), with which training begins."""
+    alpha = np.full(len(theta), choices.alpha, dtype=theta.dtype)
+    if not isinstance(choices.solver, Evidence):
+        return alpha
+    if choices.solver.per_layer:
+        alpha = np.repeat(alpha[:, np.newaxis], len(network.layout.penalized_sizes), axis=1)
+    if earlier is not None and earlier.alpha is not None and np.size(earlier.alpha) == alpha.size:
+        alpha[...] = np.reshape(earlier.alpha, alpha.shape)
+    return alpha
 
 
 def member_streams(

@@ -121,3 +121,9 @@ def is_cost_of_predictions(value: Any) -> bool:
     if isinstance(value, str):
         return value in get_scorer_names()
     return callable(value) and not isinstance(value, type)
+
+
+def check_coverage(coverage: Any) -> None:
+    """Raise an error unless ``coverage`` is that of an interval."""
+    if not (is_number(coverage, 0, 1, low_open=True) and coverage < 1):
+        raise ValueError(f"coverage={coverage!r} must lie between 0 and 1, such as 0.9.")

@@ -62,7 +62,8 @@ def jacobian(estimator: Any, X: Any, of: str = "predictions") -> Any:
         If ``estimator`` is not one of this package's networks, a step of the pipeline is not a linear
         scaler, or X is sparse.
     ValueError
-        If ``of`` is neither of the two, or the loss is a custom one whose link has no ``link_jacobian``.
+        If ``of`` is neither of the two, a classifier was fitted with ``laplace``, or the loss is a custom
+        one whose link has no ``link_jacobian``.
 
     Notes
     -----
@@ -119,6 +120,11 @@ class Differentiable:
         if is_classifier(self.network):
             self.targets = self.network._fitted_targets(self.loss)
             self.loss = self.targets.loss
+        if self.targets is not None and hasattr(self.network, "posterior_factor_"):
+            raise ValueError(
+                f"laplace={self.network.laplace!r} moderates scores and probabilities, which is not"
+                " differentiated: fit with laplace=None."
+            )
         if of == "predictions":
             check_beside(self.loss, "inverse_link", "link_jacobian", ", or choose of='raw'")
 

@@ -68,6 +68,14 @@ class BinaryLoss(ProbabilisticLoss):
         # log-odds of the mean; the 1 / K of both means cancels.
         return np.asarray(logsumexp(log_expit(z), axis=0) - logsumexp(log_expit(-z), axis=0))
 
+    def moderated(self, z: Array, covariances: Array) -> Array:
+        """Return scores (n, q) of the mean probabilities if ``z`` has these covariances (n, q, q).
+
+        kappa z, kappa = (1 + pi var / 8)^(-1/2) [MacKay 1992; Bishop 2006, eq. 5.190; docs, eq. (80)]
+        """
+        variances = np.einsum("nqq->nq", covariances)
+        return np.asarray(z / np.sqrt(1 + np.pi / 8 * variances))
+
     def link_jacobian(self, z: Array) -> Array:
         return diagonal(expit(z) * expit(-z))
 
@@ -112,6 +120,20 @@ class MulticlassLoss(ProbabilisticLoss):
 
     def scores_of_mean(self, z: Array) -> Array:
         return np.asarray(logsumexp(self.log_inverse_link(z), axis=0)) - math.log(len(z))
+
+    def moderated(self, z: Array, covariances: Array) -> Array:
+        """Return scores (n, q) of the mean probabilities if ``z`` has these covariances (n, q, q).
+
+        Each score is taken relative to the mean of the others, times the kappa of that difference: of two
+        classes it is the rule of `BinaryLoss` [Gibbs 1997; Daxberger et al. 2021; docs, eq. (81)].
+        """
+        scores, starts = np.empty_like(z), np.cumsum([0, *self.group_sizes])
+        for own, q in zip(map(slice, starts[:-1], starts[1:]), self.group_sizes, strict=True):
+            center = np.eye(q) - 1 / q
+            variances = np.einsum("ij,njk,ik->ni", center, covariances[:, own, own], center)
+            kappa = 1 / np.sqrt(1 + np.pi / 8 * (q / max(q - 1, 1)) ** 2 * variances)
+            scores[:, own] = kappa * (z[:, own] @ center)
+        return scores
 
     def link_jacobian(self, z: Array) -> Array:
         # dp_i / dz_j = p_i d log p_i / dz_j

@@ -44,8 +44,9 @@ class Objective:
     ----------
     network : Network
     loss : Loss
-    alpha : array of shape (K,)
-        Strength of the L2 penalty on the weights of each network.
+    alpha : array of shape (K,), or (K, A)
+        Strength of the L2 penalty on the weights of each network: one for all, or for each of the A
+        penalized arrays.
     streams : sequence of K numpy.random.Generator, default=()
         Where layers that draw random numbers draw from, such as dropout.
     """
@@ -170,7 +171,7 @@ class Objective:
         of_layers = layout.view(product).layers
         self.network.hessian_product(parameters, Dual(x, np.zeros_like(x)), slopes, training, of_layers)
         penalized = slice(layout.n_penalized)
-        product[:, penalized] += self.alpha[:, np.newaxis] * v[:, penalized]
+        product[:, penalized] += self.alpha_of_weights * v[:, penalized]
         return np.asarray(product / block_weight(y, weights))
 
     def losses(self, z: Array, y: Array, weights: Array | None) -> Array:
@@ -182,7 +183,7 @@ class Objective:
 
     def empty_norms(self, n_blocks: int, n_networks: int | None = None) -> Array:
         """Return room for the squared norms of ``n_blocks``: one (K, 1, 1) per penalized array."""
-        n_penalized = sum(spec.penalized for layer in self.network.layout.specs for spec in layer)
+        n_penalized = len(self.network.layout.penalized_sizes)
         n_networks = len(self.alpha) if n_networks is None else n_networks
         return np.empty_like(self.alpha, shape=(n_blocks, n_penalized, n_networks, 1, 1))
 
@@ -212,8 +213,25 @@ class Objective:
 
     def penalty(self, norms: Array, total: Array) -> Array:
         """Return the penalty of several blocks, shape (n_blocks, K); arguments as in `value`."""
-        squares = np.add.reduce(norms[..., 0], axis=1)
-        return np.asarray((0.5 * self.alpha[:, np.newaxis] * squares / total)[..., 0])
+        alpha, squares = self.alpha[:, np.newaxis], norms[..., 0]
+        if self.alpha.ndim == 2:
+            alpha, squares = np.ones_like(alpha[..., 0]), self.alpha.T[..., np.newaxis] * squares
+        return np.asarray((0.5 * alpha * np.add.reduce(squares, axis=1) / total)[..., 0])
+
+    @property
+    def alpha_of_weights(self) -> Array:
+        """The strength of each penalized weight, (K, 1) or (K, n_penalized)."""
+        if self.alpha.ndim == 1:
+            return self.alpha[:, np.newaxis]
+        return np.repeat(self.alpha, self.network.layout.penalized_sizes, axis=1)
+
+    @property
+    def penalties(self) -> Array:
+        """The strength of each parameter, (K, P): 0 of those that are not penalized."""
+        layout = self.network.layout
+        penalties = np.zeros_like(self.alpha, shape=(len(self.alpha), layout.n_parameters))
+        penalties[:, : layout.n_penalized] = self.alpha_of_weights
+        return penalties
 
     def values(
         self,
@@ -270,10 +288,6 @@ class Objective:
 
     def _strengths(self, rows: slice, columns: slice) -> Array:
         """Return alpha or 0 for each parameter of a block; one column where all of them are penalized."""
-        n_penalized = self.network.layout.n_penalized
-        alpha = self.alpha[rows, np.newaxis]
-        if columns.stop <= n_penalized:
-            return alpha
-        strengths = np.zeros_like(alpha, shape=(len(alpha), columns.stop - columns.start))
-        strengths[:, : max(0, n_penalized - columns.start)] = alpha
-        return strengths
+        if self.alpha.ndim == 1 and columns.stop <= self.network.layout.n_penalized:
+            return self.alpha[rows, np.newaxis]
+        return self.penalties[rows, columns]

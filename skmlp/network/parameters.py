@@ -88,7 +88,8 @@ class Layout:
     def __init__(self, specs: Sequence[Sequence[ParameterSpec]]) -> None:
         self.specs = [list(layer) for layer in specs]
         stored = [[spec for spec in layer if spec.constant is None] for layer in self.specs]
-        self.n_penalized = sum(prod(spec.shape) for layer in stored for spec in layer if spec.penalized)
+        self.penalized_sizes = [prod(spec.shape) for layer in stored for spec in layer if spec.penalized]
+        self.n_penalized = sum(self.penalized_sizes)
         next_start = {True: 0, False: self.n_penalized}
         self._places: list[list[tuple[slice, tuple[int, ...], bool]]] = []
         for layer in stored:

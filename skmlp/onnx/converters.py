@@ -235,6 +235,11 @@ def convert_classifier(scope: Any, operator: Any, container: Any) -> None:
     """Write the graph of `MLPClassifier.predict` and `predict_proba`, or `decision_function`."""
     model = operator.raw_operator
     options = container.get_options(model, {"raw_scores": False, "nocl": False})
+    if hasattr(model, "posterior_factor_"):
+        raise ValueError(
+            "The probabilities of a network with laplace depend on its posterior, which is not converted:"
+            " fit with laplace=None."
+        )
     targets = targets_of(model)
     g, z = graph_of_scores(scope, operator, container)
     if g.n_networks > 1:

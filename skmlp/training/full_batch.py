@@ -53,6 +53,8 @@ class Run:
         Takes the place of the mean loss, for solvers that need values only.
     bounds : Bounds, or None
         Within which the parameters stay.
+    n_evaluations : int
+        Evaluations of the objective so far.
     losses : list of float
         The loss after each iteration.
     loss : float
@@ -74,6 +76,7 @@ class Run:
     monitor: Monitor
     cost: Cost | None
     bounds: Bounds | None = None
+    n_evaluations: int = 0
     losses: list[float] = field(default_factory=list)
     loss: float = np.inf
     reason: StopReason = StopReason.INTERRUPTED
@@ -138,4 +141,5 @@ class Solver(ABC):
             curves=replace(Curves.start(len(runs)), losses=[run.losses for run in runs]),
             reasons=[run.reason for run in runs],
             messages=[run.message for run in runs],
+            alpha=np.concatenate([run.objective.alpha for run in runs]),
         )

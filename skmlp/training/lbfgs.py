@@ -27,7 +27,9 @@ class LBFGS(Solver):
     def minimize(self, run: Run) -> StopReason:
         descent = _Descent(run)
         this: _Descent = weakref.proxy(descent)  # older scipy keeps what it is given until it is collected
-        options = {"maxfun": run.max_fun, "maxiter": run.max_iter, "gtol": run.tol, "ftol": run.ftol}
+        n_left = run.max_iter - len(run.losses)
+        options: dict[str, float] = {"maxfun": run.max_fun - run.n_evaluations, "maxiter": n_left}
+        options |= {"gtol": run.tol, "ftol": run.ftol}
         try:
             found = minimize(
                 lambda theta: this.value_and_gradient(theta),
@@ -40,12 +42,13 @@ class LBFGS(Solver):
             )
         except _StopTrainingError:
             return StopReason.CALLBACK
+        run.n_evaluations += found.nfev
         run.theta[...], run.loss, run.message = found.x, float(found.fun), str(found.message)
         if not (np.isfinite(found.fun) and np.isfinite(found.x).all()):
             return StopReason.DIVERGED
         if found.status == 0:
             return StopReason.CONVERGED
-        return StopReason.MAX_ITER if found.nit >= run.max_iter else StopReason.FAILED
+        return StopReason.MAX_ITER if found.nit >= n_left else StopReason.FAILED
 
 
 class _StopTrainingError(Exception):

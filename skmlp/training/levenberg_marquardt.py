@@ -10,13 +10,11 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from skmlp.network.arrays import Array
+from skmlp.network.curvature import gauss_newton
 from skmlp.network.hyperparameters import check_field, within
 from skmlp.network.objective import Objective, block_weight
 from skmlp.training.full_batch import Needs, Run, Solver
 from skmlp.training.stopping import StopReason
-
-JACOBIAN_ELEMENTS = 2**20
-"""The Jacobian is computed in blocks of rows with about this many elements."""
 
 MEMORY_LIMIT = 2**30
 """Maximum number of bytes that the normal equations of one network may take."""
@@ -72,7 +70,7 @@ class _Descent:
 
     def __init__(self, solver: LevenbergMarquardt, run: Run) -> None:
         self.solver, self.run = solver, run
-        self.damping, self.unit, self.n_tried = FIRST_DAMPING, 0.0, 0
+        self.damping, self.unit = FIRST_DAMPING, 0.0
         self.value = self.value_at(run.theta)
 
     def minimize(self) -> StopReason:
@@ -86,7 +84,7 @@ class _Descent:
             before = self.value
             run.begin_iteration()
             if not self._descend(matrix, gradient):
-                if self.n_tried >= run.max_fun:
+                if run.n_evaluations >= run.max_fun:
                     return self._end(StopReason.FAILED, f"max_fun={run.max_fun} evaluations reached")
                 return self._end(StopReason.CONVERGED, "no step lowers the loss")
             if run.end_iteration(self.value_at(run.theta, reported=True)):
@@ -106,8 +104,8 @@ class _Descent:
     def _descend(self, matrix: Array, gradient: Array) -> bool:
         """Raise the damping until a step lowers the loss, and take it; return whether there is one."""
         self.unit = self.unit or float(np.diagonal(matrix).max())
-        while self.damping <= HIGHEST_DAMPING and self.n_tried < self.run.max_fun:
-            self.n_tried += 1
+        while self.damping <= HIGHEST_DAMPING and self.run.n_evaluations < self.run.max_fun:
+            self.run.n_evaluations += 1
             damped = matrix.copy()
             np.einsum("ii->i", damped)[...] += self.damping * self.unit
             try:
@@ -128,32 +126,10 @@ class _Descent:
 def normal_equations(
     objective: Objective, theta: Array, X: Any, y: Array, sample_weight: Array | None
 ) -> tuple[Array, Array]:
-    """Return the approximate Hessian (J' J + alpha I) / W, shape (P, P), and the gradient, shape (P,).
-
-    Every row is a network of its own here: backpropagation sums over the rows of a network and
-    keeps networks apart, and so writes one row of J for each.
-    """
-    network, n_parameters = objective.network, len(theta)
-    matrix, gradient = np.zeros((n_parameters, n_parameters)), np.zeros(n_parameters)
-    n_block = max(1, JACOBIAN_ELEMENTS // n_parameters)
-    for start in range(0, len(y), n_block):
-        rows = slice(start, start + n_block)
-        x = X[rows] if isinstance(X, np.ndarray) else X[rows].toarray()
-        roots = 1.0 if sample_weight is None else np.sqrt(sample_weight[rows])
-        parameters = network.layout.view(np.broadcast_to(theta, (len(x), n_parameters)))
-        jacobian = network.layout.view(np.empty_like(theta, shape=(len(x), n_parameters)))
-        traces = network.traces(len(x), 1, like=theta)
-        for output in range(y.shape[1]):
-            z = network.forward(parameters.layers, x[:, np.newaxis], traces)
-            residuals = z[:, 0, output] - y[rows, output]
-            seed = traces[-1].delta
-            seed[...] = 0
-            seed[:, 0, output] = roots
-            network.backward(parameters, traces, jacobian)
-            matrix += jacobian.flat.T @ jacobian.flat
-            gradient += (residuals * roots) @ jacobian.flat
-    alpha, n_penalized = float(objective.alpha[0]), network.layout.n_penalized
-    np.einsum("ii->i", matrix)[:n_penalized] += alpha
-    gradient[:n_penalized] += alpha * theta[:n_penalized]
+    """Return the approximate Hessian (J' J + alpha I) / W, shape (P, P), and the gradient, shape (P,)."""
+    matrix, gradient = gauss_newton(objective.network, objective.loss, theta, X, y, sample_weight)
+    penalty = objective.penalties[0]
+    np.einsum("ii->i", matrix)[...] += penalty
+    gradient += penalty * theta
     total = block_weight(y, sample_weight)
     return matrix / total, gradient / total

@@ -25,6 +25,8 @@ class TrainingResult(Rows):
     reasons : list of K StopReason
     messages : list of K str
         The solver's own words, empty if it has none.
+    alpha : array of shape (K,) or (K, A), or None
+        What the weights were penalized by, see `Objective`; None: as the problem says.
     state : State or None
         From which training can continue; None from a solver that cannot.
     """
@@ -34,6 +36,7 @@ class TrainingResult(Rows):
     curves: Curves
     reasons: list[StopReason]
     messages: list[str]
+    alpha: Array | None = None
     state: State | None = None
 
     def of(self, networks: slice) -> TrainingResult:

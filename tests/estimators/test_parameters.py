@@ -60,7 +60,7 @@ WRONG = {
     ],
     "loss": ["absolute", None, 0, np.array([4, 2])],
     "solver": ["newton", "Adam", None, 0],
-    "alpha": [-1e-9, np.nan, np.inf, "0.1", None, [0.1], True, 10**400],
+    "alpha": [-1e-9, np.nan, np.inf, "0.1", "Evidence", None, [0.1], True, 10**400],
     "batch_size": [0, -3, 2.0, "all", None, True, np.nan],
     "learning_rate": ["linearly", None, 0.1],
     "learning_rate_init": [0, -0.1, np.nan, np.inf, "0.1", None],
@@ -94,6 +94,7 @@ WRONG = {
     "n_members": [0, -1, 2.0, "3", None, True],
     "max_time": [0, -1, np.nan, np.inf, "1", True],
     "checkpoint": ["directory", 60, True],
+    "laplace": ["diagonal", True, 1, ["full"]],
     "monotonic_cst": [1, [2], [0.5], "1", {1: 1}, {"a": 2}, [True]],
     "quantile": [
         0,
@@ -177,6 +178,7 @@ RIGHT = {
     "scoring": [None, "loss", "r2", np.mean],
     "n_members": [1, 2, np.int64(2)],
     "max_time": [None, 100, np.float32(100)],
+    "laplace": [None, "full", "last_layer"],
     "monotonic_cst": [None, [0] * 10, np.ones(10, dtype=int), {}],
     "checkpoint": [None],  # files: in test_checkpoints.py
     "quantile": [0.1, np.float32(0.5), [0.1, 0.9], (0.1, 0.5, 0.9), np.array([0.2, 0.8])],
@@ -235,7 +237,7 @@ def assert_refused(method, name, value):
 def test_wrong_values_are_refused_by_name(name, value):
     model = task_for(name).model(**{name: value})
     assert_refused(model.fit, name, value)
-    if name == "solver" or isinstance(model, TabularMLPRegressor):
+    if name in ("solver", "laplace") or isinstance(model, TabularMLPRegressor):
         assert not hasattr(model, "partial_fit")
     else:
         assert_refused(model.partial_fit, name, value)
@@ -381,7 +383,7 @@ MATTERS = {
 }
 """Parameters of a first fit, and what to change for a second one that must end elsewhere."""
 
-NO_WEIGHTS = ["checkpoint", "clip_predictions"]
+NO_WEIGHTS = ["checkpoint", "clip_predictions", "laplace"]
 """The parameters that change no weights."""
 
 
@@ -459,6 +461,7 @@ MORE = {
     "max_time": None,
     "checkpoint": None,
     "monotonic_cst": None,
+    "laplace": None,
     "population_size": "auto",
     "n_restarts": 3,
 }
@@ -496,12 +499,15 @@ def standardized(cls):
 @pytest.mark.parametrize("cls", CLASSES)
 def test_docstrings_describe_every_fitted_attribute(cls):
     task = TASKS["multiclass"]
-    model = (
-        cls(**SMALL, normalization="batch", skip=True).set_params(**standardized(cls)).fit(task.X, task.y)
-    )
+    models = [cls(**SMALL, normalization="batch", skip=True).set_params(**standardized(cls))]
+    if hasattr(cls, "laplace"):
+        neither = {"dropout": 0, "weight_decay": 0, "learning_rate": "constant"}
+        evidence = {"solver": "lbfgs", "alpha": "evidence", "laplace": "full", **neither}
+        models.append(cls(**SMALL, **evidence))
     section = cls.__doc__.split("Attributes\n")[1].split("See Also\n")[0]
     documented = set(re.findall(r"^(\w+_) : ", section, flags=re.MULTILINE))
-    published = {name for name in vars(model) if name.endswith("_") and not name.startswith("_")}
+    names = {name for model in models for name in vars(model.fit(task.X, task.y))}
+    published = {name for name in names if name.endswith("_") and not name.startswith("_")}
     assert published | {"feature_names_in_", "members_"} == documented
 
 

@@ -95,6 +95,7 @@ PER_NETWORK = {
     "dropout": (0.1, 0.2),
     "loss": (Huber(1.0), Huber(2.0)),
     "n_members": (1, 2),
+    "laplace": (None, "full"),
     "verbose": (0, 1),
     "warm_start": (True, False),
 }

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from skmlp.network import curvature
 from skmlp.network.activations import ACTIVATIONS
 from skmlp.network.losses import SquaredError
 from skmlp.network.network import multilayer_perceptron
@@ -126,7 +127,7 @@ def test_gradient_is_that_of_back_propagation(options, weights):
 def test_equations_do_not_depend_on_container_and_blocks(make, weights, elements, monkeypatch):
     problem, x = Problem(), np.where(X < 0.3, 0, X)
     expected = normal_equations(problem.objective, problem.theta[0], x, problem.y, weights)
-    monkeypatch.setattr(levenberg_marquardt, "JACOBIAN_ELEMENTS", elements)
+    monkeypatch.setattr(curvature, "JACOBIAN_ELEMENTS", elements)
     found = normal_equations(problem.objective, problem.theta[0], make(x), problem.y, weights)
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-14)

@@ -31,6 +31,7 @@ def result(state=None, rates=((), (), ())):
         ),
         reasons=[StopReason.MAX_ITER, StopReason.DIVERGED, StopReason.CALLBACK],
         messages=["a", "b", "c"],
+        alpha=np.arange(3.0),
         state=state,
     )
 
