@@ -78,7 +78,7 @@ def _kernel(dtype: np.dtype[Any], may_compile: bool, cache: str | None) -> Calla
     from numba import njit
     from numba.core.event import Listener, install_listener
 
-    from skmlp.compiled.kernels.options import FAST
+    from skmlp.compiled.kernels.options import CALLED
     from skmlp.compiled.kernels.signature import signature
     from skmlp.compiled.kernels.steps import train
 
@@ -97,7 +97,7 @@ def _kernel(dtype: np.dtype[Any], may_compile: bool, cache: str | None) -> Calla
         def on_end(self, event: Any) -> None:
             """Nothing to say: the parts of the loop end too."""
 
-    kernel: Any = njit(**FAST | {"no_cpython_wrapper": False}, cache=cache is not None)(train)
+    kernel: Any = njit(**CALLED, cache=cache is not None)(train)
     if cache is not None:
         # numba would notice changes in the file of `train` alone.
         kernel._cache._cache_file._source_stamp = _fingerprint()
