@@ -7,11 +7,16 @@ import matplotlib.pyplot as plt
 HERE = Path()  # Sphinx runs this in the folder of the pages
 
 
+def cells_of(page):
+    """Yield the cells of each line of a page."""
+    for line in (HERE / page).read_text(encoding="utf-8").splitlines():
+        yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
 def row(page, title):
     """Return the numbers of a row of a table, by the head of their column."""
     head = []
-    for line in (HERE / page).read_text(encoding="utf-8").splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
+    for cells in cells_of(page):
         if cells[0] == "ratio of times":
             head = cells[1:]
         if cells[0] == title:
@@ -85,3 +90,24 @@ def ranks():
         axis.set_yticks(range(1, len(head)), head[1:])
         axis.set(title=f"{metric}, {len(places)} tables", xlabel="rank")
     axes[0].invert_yaxis()
+
+
+def growth():
+    """Time of an epoch, as one thing grows."""
+    plt.style.use(HERE / "../user_guide/figures/skmlp.mplstyle")
+    names, places = [], {}
+    for cells in cells_of("fit.md"):
+        if cells[0] == "ms per epoch":
+            names = cells[1:]
+        what, _, size = cells[0].partition(" ")
+        if names and what in ("rows", "width", "members") and size.isdigit():
+            places.setdefault(what, []).append((int(size), *cells[1:]))
+    figure, axes = plt.subplots(1, 3, figsize=(9, 3), sharey=True)
+    for axis, (what, lines) in zip(axes, places.items(), strict=True):
+        for i, name in enumerate(names, start=1):
+            points = [(line[0], float(line[i])) for line in lines if line[i] != "-"]
+            axis.loglog(*zip(*points, strict=True), marker="o", label=name) if points else axis.plot([], [])
+        axis.set(xlabel=what)
+    axes[0].set(ylabel="ms per epoch")
+    axes[0].legend()
+    figure.tight_layout()

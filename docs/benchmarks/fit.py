@@ -3,7 +3,7 @@
     python docs/benchmarks/fit.py                            the page fit.md beside this script
     python docs/benchmarks/fit.py --quick --only tiny,mnist  a first look, which writes nothing
 
-torch and JAX are optional (``pip install "skmlp[benchmarks]"``).
+numba, torch and JAX are optional (``pip install "skmlp[fast,benchmarks]"``): what is missing has no row.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from itertools import pairwise
@@ -58,6 +59,8 @@ class Workload:
     float32: float  # at least: scikit-learn's time / skmlp's with dtype="float32", on the same float64 X
     floor: float | None = None  # at most: skmlp's time / that of the matrix products, in float32
     torch: float = 1.0  # at most: skmlp's time / torch's, in float32
+    compiled: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """At least scikit-learn / skmlp in float64 and in float32, at most skmlp / JAX, with numba."""
 
     @property
     def n_outputs(self) -> int:
@@ -81,18 +84,20 @@ class Workload:
 
 
 WORKLOADS = [
-    Workload("small", 500, 10, (32,), 2, 32, 200, 3.5, 4.0),
-    Workload("tiny", 1000, 20, (100,), 2, 200, 200, 2.5, 3.3),
-    Workload("digits", 1797, 64, (100,), 10, 200, 80, 1.7, 3.0),
-    Workload("medium", 30000, 100, (256, 256), 2, 256, 5, 1.2, 2.6, floor=1.6),
-    Workload("mnist", 20000, 784, (256, 128), 10, 128, 6, 1.25, 3.0, floor=2.2),
-    Workload("wide", 20000, 100, (1024, 1024), 10, 512, 2, 1.05, 2.6, floor=1.4, torch=1.2),
-    Workload("single", 1000, 10, (10,), 2, 1, 6, 4.0, 4.0),
+    Workload("small", 500, 10, (32,), 2, 32, 200, 3.5, 4.0, compiled=(20, 28, 0.45)),
+    Workload("tiny", 1000, 20, (100,), 2, 200, 200, 2.5, 3.3, compiled=(4.5, 7, 0.7)),
+    Workload("digits", 1797, 64, (100,), 10, 200, 80, 1.7, 3.0, compiled=(2.1, 3.5, 0.6)),
+    Workload("medium", 30000, 100, (256, 256), 2, 256, 4, 1.2, 2.6, 1.6, compiled=(1.45, 2.5, 0.9)),
+    Workload("mnist", 20000, 784, (256, 128), 10, 128, 3, 1.25, 3.0, 2.2, compiled=(1.5, 2.5, 1.0)),
+    Workload("wide", 20000, 100, (1024, 1024), 10, 512, 1, 1.05, 2.6, 1.4, 1.2, (1.05, 2.2, 1.1)),
+    Workload("single", 1000, 10, (10,), 2, 1, 6, 4.0, 4.0, compiled=(80, 80, 1.0)),
 ]
 MEMORY_WORKLOADS = ["medium", "mnist", "wide"]
 
 
 # The competitors: from a workload, X, y and a number of epochs to seconds.
+
+Seconds = Callable[[Workload, np.ndarray, np.ndarray, int], float]
 
 
 def estimator(module: Any, workload: Workload, epochs: int, **parameters: Any) -> Any:
@@ -117,6 +122,16 @@ def skmlp_as_x_is(workload: Workload, X: np.ndarray, y: np.ndarray, epochs: int)
 
 def skmlp_in_float32(workload: Workload, X: np.ndarray, y: np.ndarray, epochs: int) -> float:
     return fit_seconds(estimator(skmlp, workload, epochs, dtype="float32"), X, y, epochs)
+
+
+def compiled(seconds: Seconds) -> Seconds:
+    """Return what times the same fit by the compiled engine."""
+
+    def by_numba(*args: Any) -> float:
+        with skmlp.config_context(compiled=True):
+            return seconds(*args)
+
+    return by_numba
 
 
 def fit_seconds(model: Any, X: np.ndarray, y: np.ndarray, epochs: int) -> float:
@@ -267,7 +282,7 @@ def jax_adam(state: Any, gradient: Any) -> Any:
 class Competitor:
     name: str
     dtype: str  # of X
-    seconds: Callable[[Workload, np.ndarray, np.ndarray, int], float]
+    seconds: Seconds
     package: str = "numpy"
 
     def installed(self) -> bool:
@@ -279,11 +294,17 @@ SKLEARN_32 = Competitor("scikit-learn, float32 X", "float32", scikit_learn)
 SKMLP_64 = Competitor("skmlp, float64 X", "float64", skmlp_as_x_is)
 SKMLP_TO_32 = Competitor('skmlp, dtype="float32", float64 X', "float64", skmlp_in_float32)
 SKMLP_32 = Competitor("skmlp, float32 X", "float32", skmlp_as_x_is)
+COMPILED_64 = Competitor("skmlp compiled, float64 X", "float64", compiled(skmlp_as_x_is), "numba")
+COMPILED_TO_32 = Competitor(
+    'skmlp compiled, dtype="float32", float64 X', "float64", compiled(skmlp_in_float32), "numba"
+)
+COMPILED_32 = Competitor("skmlp compiled, float32 X", "float32", compiled(skmlp_as_x_is), "numba")
 FLOOR_64 = Competitor("floor, float64", "float64", matrix_products)
 FLOOR_32 = Competitor("floor, float32", "float32", matrix_products)
 TORCH = Competitor("torch, float32 X", "float32", torch_eager, "torch")
 JAX = Competitor("JAX, float32 X", "float32", jax_jit, "jax")
-ESTIMATORS = [SKLEARN_64, SKLEARN_32, SKMLP_64, SKMLP_TO_32, SKMLP_32]
+COMPILED = [COMPILED_64, COMPILED_TO_32, COMPILED_32]
+ESTIMATORS = [SKLEARN_64, SKLEARN_32, SKMLP_64, SKMLP_TO_32, SKMLP_32, *COMPILED]
 COMPETITORS = [*ESTIMATORS, FLOOR_64, FLOOR_32, TORCH, JAX]
 
 Times = dict[Competitor, float]
@@ -326,15 +347,18 @@ OPTIONS = [
     Option({"normalization": "layer"}, EVERY),
     Option({"n_members": 8}, {"small": 2.5, "tiny": 8.0}),
 ]
+COMPILED_OPTIONS = [OPTIONS[0], Option({"n_members": 8}, {"small": None, "tiny": 3.0})]
 OptionTimes = dict[str, float]  # by title; "" is the fit without options
 
 
-def measure_options(workload: Workload, repeats: int, epochs: int) -> OptionTimes:
+def measure_options(
+    workload: Workload, repeats: int, epochs: int, options: Sequence[Option] = OPTIONS
+) -> OptionTimes:
     """Return the median time of fits in float32 with each option and without, in alternating rounds."""
     X, y = workload.data("float32")
     times: dict[str, list[float]] = {}
     for i in range(repeats + 1):
-        for option in [Option({}, {}), *OPTIONS]:
+        for option in [Option({}, {}), *options]:
             if option.parameters and workload.name not in option.limits:
                 continue
             time.sleep(PAUSE)
@@ -344,26 +368,88 @@ def measure_options(workload: Workload, repeats: int, epochs: int) -> OptionTime
     return {title: statistics.median(seconds) for title, seconds in times.items()}
 
 
-def options_table(results: dict[Workload, OptionTimes]) -> str:
+def options_table(results: dict[Workload, OptionTimes], options: Sequence[Option] = OPTIONS) -> str:
     def cell(option: Option, times: OptionTimes) -> str:
         if option.title not in times:
             return "-"
         return f"{times[option.title] / times['']:.2f}"
 
     header = ["time over that without the option", *(w.name for w in results)]
-    rows = [[option.title, *(cell(option, times) for times in results.values())] for option in OPTIONS]
+    rows = [[option.title, *(cell(option, times) for times in results.values())] for option in options]
     return markdown(header, rows)
 
 
-def options_verdict(results: dict[Workload, OptionTimes]) -> str:
+def options_verdict(results: dict[Workload, OptionTimes], options: Sequence[Option] = OPTIONS) -> str:
     """Return which limits are exceeded."""
     return "\n".join(
         f"- {workload.name}: {option.title} takes more than {limit} times as long"
         for workload, times in results.items()
-        for option in OPTIONS
+        for option in options
         if option.title in times and (limit := option.limits[workload.name]) is not None
         if times[option.title] > limit * times[""]
     )
+
+
+# Growth: one thing at a time becomes larger.
+
+GROWTH = {
+    "rows": {n: {"n": n} for n in (250, 1000, 4000, 16000, 64000)},
+    "width": {q: {"hidden": (q,)} for q in (8, 32, 128, 512, 2048)},
+    "members": {k: {"n_members": k} for k in (1, 2, 4, 8, 16, 32)},
+}
+"""What grows, from a fit of 1,000 x 20 by a network of 100 units in batches of 200."""
+
+
+def growth_table(repeats: int) -> str:
+    """Return the milliseconds per epoch in float64, for each size and competitor."""
+    base = next(w for w in WORKLOADS if w.name == "tiny")
+    rows = []
+    for what, sizes in GROWTH.items():
+        for size, changes in sizes.items():
+            members = {k: v for k, v in changes.items() if k == "n_members"}
+            workload = base if members else replace(base, **changes)
+            X, y = workload.data()
+            epochs = max(4, min(40, 4_000_000 // (workload.n * workload.hidden[0])))
+            names = ("scikit-learn", "skmlp", "skmlp compiled")
+            times: dict[str, list[float]] = {name: [] for name in names}
+            for i in range(repeats + 1):
+                for name in names:
+                    if (name == "scikit-learn" and members) or (
+                        name == names[2] and not find_spec("numba")
+                    ):
+                        continue
+                    module = sklearn.neural_network if name == "scikit-learn" else skmlp
+                    model = estimator(module, workload, epochs, **members)
+                    with skmlp.config_context(compiled=name == names[2]):
+                        seconds = fit_seconds(model, X, y, epochs)
+                    if i:
+                        times[name].append(seconds / epochs * 1e3)
+            cells = (in_seconds(statistics.median(times[name]) if times[name] else None) for name in names)
+            rows.append([f"{what} {size}", *cells])
+    return markdown(["ms per epoch", *names], rows)
+
+
+# The first fit after installation: a process of its own, with an empty cache or a full one.
+
+
+def first_fits_table() -> str:
+    """Return the seconds of the first fit in a process, with numba's cache empty and full."""
+    if not find_spec("numba"):
+        return "numba is not installed."
+    rows = []
+    with tempfile.TemporaryDirectory() as cache:
+        for title, mode in [("cache empty: compiled", "1"), ("from the cache", "1"), ("numpy", "0")]:
+            own = os.environ | {"NUMBA_CACHE_DIR": cache, "SKMLP_COMPILED": mode}
+            command = [sys.executable, __file__, "--first-fit"]
+            output = subprocess.run(command, check=True, capture_output=True, text=True, env=own).stdout
+            rows.append([title, f"{float(output):.2f}"])
+    return markdown(["first fit of small, float64", "seconds"], rows)
+
+
+def print_first_fit() -> None:
+    """Print the seconds of a fit in this process, which has made none before."""
+    small = WORKLOADS[0]
+    print(fit_seconds(estimator(skmlp, small, small.epochs), *small.data(), small.epochs))
 
 
 # Memory: each fit in a process of its own.
@@ -422,7 +508,11 @@ def in_seconds(seconds: float | None) -> str:
 
 def times_table(results: dict[Workload, Times]) -> str:
     header = ["seconds per fit", *(w.name for w in results)]
-    rows = [[c.name, *(in_seconds(times.get(c)) for times in results.values())] for c in COMPETITORS]
+    rows = [
+        [c.name, *(in_seconds(times.get(c)) for times in results.values())]
+        for c in COMPETITORS
+        if c.installed()
+    ]
     return markdown(header, rows)
 
 
@@ -462,16 +552,35 @@ RATIOS = [
         at_least=True,
     ),
     Ratio("scikit-learn / skmlp, float32 X", SKLEARN_32, SKMLP_32, lambda w: None),
+    Ratio(
+        "scikit-learn / skmlp compiled, float64",
+        SKLEARN_64,
+        COMPILED_64,
+        lambda w: w.compiled[0],
+        at_least=True,
+    ),
+    Ratio(
+        'scikit-learn / skmlp compiled dtype="float32", same float64 X',
+        SKLEARN_64,
+        COMPILED_TO_32,
+        lambda w: w.compiled[1],
+        at_least=True,
+    ),
     Ratio("skmlp / floor, float64", SKMLP_64, FLOOR_64, lambda w: None),
     Ratio("skmlp / floor, float32", SKMLP_32, FLOOR_32, lambda w: w.floor),
     Ratio("skmlp / torch, float32", SKMLP_32, TORCH, lambda w: w.torch),
     Ratio("skmlp / JAX, float32", SKMLP_32, JAX, lambda w: None),
+    Ratio("skmlp compiled / JAX, float32", COMPILED_32, JAX, lambda w: w.compiled[2]),
 ]
 
 
 def ratios_table(results: dict[Workload, Times]) -> str:
     header = ["ratio of times", *(w.name for w in results)]
-    rows = [[ratio.title, *(ratio.cell(times) for times in results.values())] for ratio in RATIOS]
+    rows = [
+        [ratio.title, *(ratio.cell(times) for times in results.values())]
+        for ratio in RATIOS
+        if ratio.above.installed() and ratio.below.installed()
+    ]
     return markdown(header, rows)
 
 
@@ -499,7 +608,9 @@ def memory_table(results: dict[Workload, Times]) -> str:
     workloads = [workload for workload in results if workload.name in MEMORY_WORKLOADS]
     header = ["MB above what was in use before fit", *(w.name for w in workloads)]
     X = ["(X itself in float64)", *(f"{w.n * w.m * 8 / 2**20:.0f}" for w in workloads)]
-    rows = [[c.name, *(f"{peak_megabytes(w, c):.0f}" for w in workloads)] for c in ESTIMATORS]
+    rows = [
+        [c.name, *(f"{peak_megabytes(w, c):.0f}" for w in workloads)] for c in ESTIMATORS if c.installed()
+    ]
     return markdown(header, [*rows, X])
 
 
@@ -516,7 +627,7 @@ def cpu() -> str:
 
 def versions() -> str:
     named = {"Python": platform.python_version(), "skmlp": skmlp.__version__}
-    for package in ["scikit-learn", "numpy", "scipy", "torch", "jax"]:
+    for package in ["scikit-learn", "numpy", "scipy", "numba", "torch", "jax"]:
         try:
             named[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
@@ -534,7 +645,13 @@ def load_average() -> float | None:
 
 
 def page(
-    results: dict[Workload, Times], repeats: int, options: str, memory: str, load: float | None
+    results: dict[Workload, Times],
+    repeats: int,
+    options: str,
+    growth: str,
+    first: str,
+    memory: str,
+    load: float | None,
 ) -> str:
     busy = "" if load is None else f" Load of the machine before it began: {load:.1f}."
     return f"""\
@@ -556,6 +673,20 @@ In float32. An ensemble trains all its members as one stack.
 
 {options}
 
+## How the time grows
+
+From 1,000 rows of 20 features, a hidden layer of 100 units and batches of 200, in float64; members are
+those of an ensemble.
+
+{growth}
+
+## The first fit
+
+The compiled engine is compiled once for each precision (`python -m skmlp.compiled` does it ahead). Each row
+is a process of its own; with the setting `"auto"`, numpy computes a first fit as short as this.
+
+{first}
+
 ## Peak memory
 
 {memory}
@@ -574,6 +705,7 @@ first round that does not count. All use their default number of threads.{busy}
 
 - **scikit-learn**, **skmlp**: `fit` on X of the dtype that is named. With `dtype="float32"`, skmlp
   converts a float64 X itself and computes in float32.
+- **skmlp compiled**: the same by numba; all other rows of skmlp are numpy alone. Loading is not counted.
 - **floor**: only the matrix products of the same steps (forward x W; backward x' delta, and
   delta W' for all but the first layer), in numpy, into arrays made before.
 - **torch**: eager mode, `torch.optim.Adam(fused=True)`, batches gathered by a shuffled index.
@@ -599,7 +731,11 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(names), help="some of the workloads, comma separated")
     parser.add_argument("--quick", action="store_true", help="a quarter of the epochs, no memory")
     parser.add_argument("--memory-of", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--first-fit", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.first_fit:
+        print_first_fit()
+        return
     if options.memory_of:
         print_peak_megabytes(*options.memory_of)
         return
@@ -611,20 +747,30 @@ def main() -> None:
             f"The machine is busy (load {load:.1f}): threads that wait for each other suffer most.",
             file=sys.stderr,
         )
-    results, options_results = {}, {}
+    skmlp.set_config(compiled=False)
+    results, of_options, of_compiled = {}, {}, {}
     for workload in WORKLOADS:
         if workload.name in options.only.split(","):
             epochs = max(1, workload.epochs // 4) if options.quick else workload.epochs
             print(f"{workload.name}: {epochs} epochs, {options.repeats} rounds ...", file=sys.stderr)
             results[workload] = measure(workload, options.repeats, epochs)
-            if workload.name in OPTION_WORKLOADS:
-                options_results[workload] = measure_options(workload, options.repeats, epochs)
-    of_options = options_table(options_results)
+            if workload.name not in OPTION_WORKLOADS:
+                continue
+            of_options[workload] = measure_options(workload, options.repeats, epochs)
+            if find_spec("numba"):
+                with skmlp.config_context(compiled=True):
+                    chosen = measure_options(workload, options.repeats, epochs, COMPILED_OPTIONS)
+                of_compiled[workload] = chosen
+    tables = options_table(of_options)
+    if of_compiled:
+        tables += "\n\nCompiled:\n\n" + options_table(of_compiled, COMPILED_OPTIONS)
+    growth, first = growth_table(1 if options.quick else 3), first_fits_table()
+    print(verdict(results), options_verdict(of_options), sep="\n", file=sys.stderr)
+    print(options_verdict(of_compiled, COMPILED_OPTIONS), file=sys.stderr)
     if options.quick:
-        print("", times_table(results), ratios_table(results), verdict(results), of_options, sep="\n\n")
+        print("", times_table(results), ratios_table(results), tables, growth, first, sep="\n\n")
         return
-    print(verdict(results), options_verdict(options_results), sep="\n", file=sys.stderr)
-    text = page(results, options.repeats, of_options, memory_table(results), load)
+    text = page(results, options.repeats, tables, growth, first, memory_table(results), load)
     print(text)
     if len(results) == len(WORKLOADS):
         PAGE.write_text(text, encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import threading
@@ -26,7 +27,13 @@ def is_loaded(dtype: np.dtype[Any]) -> bool:
 
 def can_load(dtype: np.dtype[Any]) -> bool:
     """Return whether numba is there, and has not failed before."""
-    return _kernels[dtype] is not None if dtype in _kernels else find_spec("numba") is not None
+    return _kernels[dtype] is not None if dtype in _kernels else _has_numba()
+
+
+@functools.cache
+def _has_numba() -> bool:
+    """Return whether numba is installed; to look for it takes as long as steps of a small network."""
+    return find_spec("numba") is not None
 
 
 def load(dtype: np.dtype[Any], *, may_compile: bool = True) -> Callable[..., None] | None:
@@ -71,7 +78,7 @@ def _kernel(dtype: np.dtype[Any], may_compile: bool, cache: str | None) -> Calla
     from numba import njit
     from numba.core.event import Listener, install_listener
 
-    from skmlp.compiled.kernels.options import FAST
+    from skmlp.compiled.kernels.options import CALLED
     from skmlp.compiled.kernels.signature import signature
     from skmlp.compiled.kernels.steps import train
 
@@ -90,7 +97,7 @@ def _kernel(dtype: np.dtype[Any], may_compile: bool, cache: str | None) -> Calla
         def on_end(self, event: Any) -> None:
             """Nothing to say: the parts of the loop end too."""
 
-    kernel: Any = njit(**FAST, cache=cache is not None)(train)
+    kernel: Any = njit(**CALLED, cache=cache is not None)(train)
     if cache is not None:
         # numba would notice changes in the file of `train` alone.
         kernel._cache._cache_file._source_stamp = _fingerprint()

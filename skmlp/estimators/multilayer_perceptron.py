@@ -21,6 +21,7 @@ from skmlp.estimators.callbacks import CallbackSupportMixin, monitor_of, with_ca
 from skmlp.estimators.documentation_link import DocumentationLinkMixin
 from skmlp.estimators.floating_point import unraised
 from skmlp.estimators.problems import default_parameters, is_valid, is_valid_target, problem_of
+from skmlp.estimators.reusing import leave, take_from
 from skmlp.fitting.choices import NetworkChoices, Params
 from skmlp.fitting.curves import with_own_curves
 from skmlp.fitting.outcome import fitted_attributes
@@ -164,6 +165,8 @@ class BaseMultilayerPerceptron(DocumentationLinkMixin, CallbackSupportMixin, Bas
                 result = train(problem, monitor)
             report(problem, result, time_is_up=monitor.time_is_up)
             publish(self, fitted_attributes(problem, result))
+            if problem.reusable is not None:
+                leave(self, problem.reusable)
         finally:
             monitor.close()
         return self
@@ -185,6 +188,7 @@ class BaseMultilayerPerceptron(DocumentationLinkMixin, CallbackSupportMixin, Bas
             curves=curves,
             mean_curves=vars(self),
             alpha=getattr(self, "alpha_", None),
+            reusable=take_from(self),
         )
 
     def _scalers(self) -> Scalers:

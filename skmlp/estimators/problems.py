@@ -13,6 +13,7 @@ from scipy import sparse
 from sklearn.utils import column_or_1d
 
 from skmlp.estimators.attributes import publish
+from skmlp.estimators.reusing import left_by
 from skmlp.estimators.scorers import with_scorers
 from skmlp.fitting.choices import Choices
 from skmlp.fitting.class_targets import ClassTargets, are_sparse_labels
@@ -40,8 +41,11 @@ def default_parameters(cls: type[BaseMultilayerPerceptron]) -> dict[str, Any]:
 
 def choices_of(estimator: BaseMultilayerPerceptron) -> Choices:
     """Return what the parameters choose, or raise an error that names what is invalid."""
-    cls, params = type(estimator), estimator._params()
+    cls, reusable = type(estimator), left_by(estimator)
     defaults = default_parameters(cls)
+    if reusable is not None and reusable.is_chosen_by(estimator, defaults):
+        return reusable.choices
+    params = estimator._params()
     changed = {name: value for name, value in params.items() if value is not defaults.get(name, value)}
     check_parameters(changed, cls.__name__, cls._parameters)
     return Choices.of(params, cls._loss_of, cls.__name__)

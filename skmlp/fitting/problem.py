@@ -15,6 +15,7 @@ from skmlp.fitting.choices import Choices
 from skmlp.fitting.data import Data, Reading, hold_out
 from skmlp.fitting.early_stopping import Validation
 from skmlp.fitting.publishing import FittedNetwork, shown
+from skmlp.fitting.reusable import Reusable
 from skmlp.fitting.scaling import Scalers
 from skmlp.fitting.targets import Targets
 from skmlp.network.arrays import Array
@@ -51,6 +52,7 @@ class Earlier:
         Those of the estimator itself.
     alpha : float or array, or None
         What was estimated.
+    reusable : Reusable, or None
     """
 
     params: dict[str, Any]
@@ -62,6 +64,7 @@ class Earlier:
     curves: list[dict[str, Any]]
     mean_curves: Mapping[str, Any]
     alpha: Any = None
+    reusable: Reusable | None = None
 
     def optimizer_state_for(self, choices: Choices, n_parameters: int) -> dict[str, Any] | None:
         """Return what the optimizer remembers, if this one can use it: no units were pruned or added."""
@@ -110,6 +113,8 @@ class Problem:
         Within which the parameters stay; None: anywhere.
     cost : callable, or None
         From parameters (L, P) and raw scores (L, n, q) to what is minimized in place of the loss, (L,).
+    reusable : Reusable, or None
+        What this call to ``partial_fit`` takes from the last one, and leaves for the next.
     """
 
     choices: Choices
@@ -129,6 +134,7 @@ class Problem:
     validate: Validation | None = None
     bounds: Bounds | None = None
     cost: Callable[[Array, Array], Array] | None = None
+    reusable: Reusable | None = None
 
     @property
     def targets(self) -> Targets:
@@ -164,8 +170,16 @@ class Problem:
             "n_layers_": n_weights + 1,
             "n_outputs_": self.network.widths[-1],
             "out_activation_": self.targets.loss.link,
-            "_fitted_params": self.choices.fitted_params(),
+            "_fitted_params": self._fitted_params,
         }
+
+    @property
+    def _fitted_params(self) -> dict[str, Any]:
+        """The parameters that say what the fitted network computes."""
+        earlier = self.earlier
+        if earlier is not None and earlier.reusable is not None and earlier.reusable is self.reusable:
+            return earlier.params
+        return self.choices.fitted_params()
 
     def attributes_with(self, theta: Array) -> dict[str, Any]:
         """Return the fitted attributes of networks with parameters ``theta`` (K, P), without the curves."""
@@ -249,6 +263,7 @@ def prepare(
         file=file,
         bounds=bounds,
         validate=None if held_out is None else Validation(network, targets, scalers.scaled(held_out)),
+        reusable=reusable_of(choices, earlier) if incremental else None,
     )
 
 
@@ -262,6 +277,12 @@ def alpha_of(choices: Choices, earlier: Earlier | None, network: Network, theta:
     if earlier is not None and earlier.alpha is not None and np.size(earlier.alpha) == alpha.size:
         alpha[...] = np.reshape(earlier.alpha, alpha.shape)
     return alpha
+
+
+def reusable_of(choices: Choices, earlier: Earlier | None) -> Reusable:
+    """Return what a call to ``partial_fit`` can use of the last one: all, or nothing."""
+    before = None if earlier is None else earlier.reusable
+    return before if before is not None and before.choices is choices else Reusable(choices)
 
 
 def member_streams(

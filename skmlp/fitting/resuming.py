@@ -44,7 +44,9 @@ def resume(problem: Problem, state: State) -> None:
     A warm start continues in the last order of the same rows, with its patience reset; ``partial_fit``
     sees other rows, and its patience continues. Where the schedule continues, `plan_of` says.
     """
-    earlier = problem.earlier
+    earlier, reusable, known = problem.earlier, problem.reusable, []
+    if reusable is not None:
+        known, reusable.random_states = reusable.random_states, []
     if earlier is None:
         return
     state.samples_seen[:] = earlier.n_seen
@@ -67,10 +69,9 @@ def resume(problem: Problem, state: State) -> None:
     for stream, of_stream in zip(state.streams, before["streams"], strict=False):
         stream.bit_generator.state = of_stream
     if "random_states" in before and state.random_states:
-        # Separate streams: one that the user passed in is not rewound.
-        state.random_states = [unseeded() for _ in before["random_states"]]
-        for random_state, of_stream in zip(state.random_states, before["random_states"], strict=True):
-            random_state.set_state(of_stream)
+        state.random_states = known or [continued(of_stream) for of_stream in before["random_states"]]
+        if reusable is not None:
+            reusable.random_states = state.random_states
     if not problem.incremental:
         if np.array_equal(np.sort(before["order"]), np.sort(state.order)):
             state.order[...] = before["order"]
@@ -86,6 +87,8 @@ class _NoSeed(ISeedSequence):
         return np.ones(n_words, dtype)
 
 
-def unseeded() -> np.random.RandomState:
-    """Return a random stream whose state is still to be set."""
-    return np.random.RandomState(np.random.MT19937(_NoSeed()))  # type: ignore[arg-type]
+def continued(of_stream: dict[str, Any]) -> np.random.RandomState:
+    """Return a new random stream that continues another: one that the user passed in is not rewound."""
+    random_state = np.random.RandomState(np.random.MT19937(_NoSeed()))  # type: ignore[arg-type]
+    random_state.set_state(of_stream)
+    return random_state

@@ -83,40 +83,14 @@ def train_stack(
         check_batch_size(problem.choices, len(problem.rows))
     choices, plan = problems[0].choices, plan_of(problems[0])
     samples = PooledSamples.of(problems)
-    n_rows = np.array([len(problem.rows) for problem in problems for _ in problem.theta])
-    batch_size = max(p.choices.rows_per_batch(len(p.rows)) for p in problems)
-    optimizers = [cast(Optimizer, problem.choices.solver) for problem in problems for _ in problem.theta]
-    weight_decay = per_network(problems, lambda choices: choices.weight_decay)
-    max_grad_norm = per_network(problems, lambda choices: choices.max_grad_norm or np.inf)
     before = states or [None] * len(problems)
     started = [start_of(problem, state) for problem, state in zip(problems, before, strict=True)]
     for state, start in zip(started, samples.starts, strict=True):
         state.order += start
-    setup = Setup(
-        Objective.stack([problem.objective for problem in problems]),
-        Batches(
-            samples.X,
-            samples.y,
-            samples.weights,
-            batch_size,
-            problems[0].network.widths[-1],
-            n_rows,
-            problems[0].targets.group_sizes,
-            samples.rows,
-        ),
-        optimizer=stacked(optimizers),
-        learning_rate=per_network(problems, lambda choices: choices.learning_rate_init),
-        stopping=Stopping(
-            plan.n_to_train,
-            choices.n_iter_no_change,
-            per_network(problems, lambda choices: choices.tol),
-        ),
-        weight_decay=weight_decay if weight_decay.any() else None,
-        bounds=problems[0].bounds,
-        max_grad_norm=max_grad_norm if np.isfinite(max_grad_norm).any() else None,
-    )
+    setup = setup_of(problems, samples, plan.n_to_train)
+    make_steps = compiled_steps(setup, plan.n_to_train)
     solver = StochasticSolver(
-        replace(setup, make_steps=compiled_steps(setup, plan.n_to_train)),
+        setup if make_steps is None else replace(setup, make_steps=make_steps),
         schedule=choices.schedule,
         validate=validation_of(problems),
         monitor=monitor,
@@ -134,12 +108,54 @@ def train_stack(
     alone = len(problems) == 1
     result = solver.train(started[0] if alone else State.concatenate(started), stopped)
     results = [result] if alone else [result.of(networks) for networks in stack]
+    setup.batches.let_go()
     for each, problem, start in zip(results, problems, samples.starts, strict=True):
         each.state = with_own_rows(cast(State, each.state), problem, start)
         file, is_amid_an_epoch = problem.file, StopReason.INTERRUPTED in each.reasons
         if file is not None and not file.is_complete and not is_amid_an_epoch:
             file.save(each.state, dict(enumerate(each.reasons)))
     return results
+
+
+def setup_of(problems: Sequence[Problem], samples: PooledSamples, n_epochs: int) -> Setup:
+    """Return what training does not change; that of the last ``partial_fit``, where it fits."""
+    choices, reusable = problems[0].choices, problems[0].reusable
+    n_rows = np.array([len(problem.rows) for problem in problems for _ in problem.theta])
+    if reusable is not None and reusable.setup is not None:
+        batches = reusable.setup.batches
+        if batches.fits(samples.X, samples.y, samples.weights, n_rows):
+            batches.X, batches.y, batches.sample_weight = samples.X, samples.y, samples.weights
+            return reusable.setup
+    batch_size = max(p.choices.rows_per_batch(len(p.rows)) for p in problems)
+    optimizers = [cast(Optimizer, problem.choices.solver) for problem in problems for _ in problem.theta]
+    weight_decay = per_network(problems, lambda choices: choices.weight_decay)
+    max_grad_norm = per_network(problems, lambda choices: choices.max_grad_norm or np.inf)
+    setup = Setup(
+        Objective.stack([problem.objective for problem in problems]),
+        Batches(
+            samples.X,
+            samples.y,
+            samples.weights,
+            batch_size,
+            problems[0].network.widths[-1],
+            n_rows,
+            problems[0].targets.group_sizes,
+            samples.rows,
+        ),
+        optimizer=stacked(optimizers),
+        learning_rate=per_network(problems, lambda choices: choices.learning_rate_init),
+        stopping=Stopping(
+            n_epochs,
+            choices.n_iter_no_change,
+            per_network(problems, lambda choices: choices.tol),
+        ),
+        weight_decay=weight_decay if weight_decay.any() else None,
+        bounds=problems[0].bounds,
+        max_grad_norm=max_grad_norm if np.isfinite(max_grad_norm).any() else None,
+    )
+    if reusable is not None and isinstance(samples.X, np.ndarray):
+        reusable.setup = setup
+    return setup
 
 
 def start_of(problem: Problem, before: State | None) -> State:
@@ -174,7 +190,9 @@ def saver_of(problems: Sequence[Problem], starts: Sequence[int]) -> Saver | None
 
 def with_own_rows(state: State, problem: Problem, start: int) -> State:
     """Return the state of a fit whose samples begin at ``start`` among those of its stack."""
-    return replace(state, order=state.order[:, : len(problem.rows)] - start)
+    n_rows = len(problem.rows)
+    is_own = start == 0 and state.order.shape[1] == n_rows
+    return state if is_own else replace(state, order=state.order[:, :n_rows] - start)
 
 
 def started_state(problem: Problem) -> State:
@@ -189,4 +207,5 @@ def started_state(problem: Problem) -> State:
         random_states=problem.random_states if choices.shuffle else [],
         streams=problem.streams,
         validated=problem.validate is not None,
+        copy=not problem.incremental,  # nothing asks for where a partial_fit began
     )

@@ -277,6 +277,12 @@ class Objective:
             np.divide(gradient, total[rows] if total.ndim else total, out=gradient)
 
     @cached_property
+    def room(self) -> Parameters:
+        """Room for a gradient."""
+        layout = self.network.layout
+        return layout.view(np.empty_like(self.alpha, shape=(len(self.alpha), layout.n_parameters)))
+
+    @cached_property
     def _penalty(self) -> list[tuple[slice, Array, Array]]:
         """The networks of each block of parameters, alpha or 0 for each parameter, and a buffer."""
         layout = self.network.layout

@@ -129,6 +129,20 @@ class Batches:
             self._x = np.empty_like(self.X, shape=(*shape, self.X.shape[1]), order="C")
         self._chunks: dict[int, Chunk] = {}  # by length
 
+    def fits(self, X: Any, y: Array, sample_weight: Array | None, n_rows: Array) -> bool:
+        """Return whether the buffers are right for these samples too."""
+        return (
+            not self._sparse
+            and isinstance(X, np.ndarray)
+            and (X.dtype, y.dtype) == (self._x.dtype, self._codes.dtype)
+            and (sample_weight is not None) == self._weighted
+            and np.array_equal(n_rows, self.n_rows)
+        )
+
+    def let_go(self) -> None:
+        """Forget the samples."""
+        self.X = self.y = self.sample_weight = self.rows = None  # type: ignore[assignment]
+
     def shuffle(self, order: Array, random_states: Sequence[np.random.RandomState]) -> None:
         """Shuffle the ``order`` (K, n) of each network's rows in place, each by its own random stream."""
         for rows, n, random_state in zip(order, self.n_rows, random_states, strict=True):

@@ -132,8 +132,8 @@ class Stack:
     def _make_room(self) -> None:
         """Make the buffers of the steps that are taken one by one."""
         setup, state = self.setup, self.state
-        layout, gradient = setup.objective.network.layout, np.empty_like(state.theta)
-        self._parameters, self._gradient = layout.view(state.theta), layout.view(gradient)
+        layout, self._gradient = setup.objective.network.layout, setup.objective.room
+        self._parameters, gradient = layout.view(state.theta), self._gradient.flat
         self._weights = state.theta[:, : layout.n_penalized]
         blocks = cache_blocks(*gradient.shape)
         # The first block is the largest. Scratch arrays are contiguous too, see `cache_blocks`.
@@ -212,7 +212,8 @@ class Stack:
     def _coming_constants(self, factors: Callable[[Array], Array]) -> Iterator[_Constants]:
         """Yield those of this epoch and of all later ones in which `State.rate` stays as it is."""
         setup, n_networks, taken = self.setup, len(self.networks), self.state.step[:, np.newaxis].copy()
-        n_constants = max(len(setup.batches.counts) * n_networks, STEPS_AHEAD)
+        of_epoch = len(setup.batches.counts) * n_networks
+        n_constants = of_epoch if setup.stopping.max_iter == 1 else max(of_epoch, STEPS_AHEAD)
         size = max(1, min(n_constants, CONSTANTS_AT_A_TIME) // n_networks)
         for start in count(0, size):
             # One step more than is used: numpy computes the power of a single number in another way than

@@ -149,11 +149,15 @@ class State(Rows):
         streams: Sequence[np.random.Generator] = (),
         *,
         validated: bool = False,
+        copy: bool = True,
     ) -> State:
-        """Return the state before the first step; arrays are copied, random streams are not."""
+        """Return the state before the first step; arrays are copied, random streams are not.
+
+        Without ``copy``, training overwrites ``theta``.
+        """
         n_networks = len(theta)
         return cls(
-            theta=theta.copy(),
+            theta=theta.copy() if copy else theta,
             moments=np.zeros((n_moments, *theta.shape), theta.dtype, like=theta),  # no page is touched
             step=np.zeros(n_networks, dtype=int),
             rate=rate.astype(float),

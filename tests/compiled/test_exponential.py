@@ -8,28 +8,28 @@ pytest.importorskip("numba")
 from numba import njit
 
 from skmlp.compiled.kernels import exponential
-from skmlp.compiled.kernels.options import FAST
+from skmlp.compiled.kernels.options import CALLED
 
 
-@njit(**FAST)
+@njit(**CALLED)
 def exp(x, out):
     for i in range(x.size):
         out[i] = exponential.exp(x[i])
 
 
-@njit(**FAST)
+@njit(**CALLED)
 def expm1(x, out):
     for i in range(x.size):
         out[i] = exponential.expm1(x[i])
 
 
-@njit(**FAST)
+@njit(**CALLED)
 def tanh(x, out):
     for i in range(x.size):
         out[i] = exponential.tanh(x[i])
 
 
-@njit(**FAST)
+@njit(**CALLED)
 def log1p(x, out):
     for i in range(x.size):
         out[i] = exponential.log1p(x[i])

@@ -17,17 +17,17 @@ from skmlp.compiled.codes import (
     TANH,
 )
 from skmlp.compiled.kernels.exponential import exp, expm1, log1p, tanh
-from skmlp.compiled.kernels.options import FAST
+from skmlp.compiled.kernels.options import FAST, ONCE
 
 # All take flat arrays: the sums z are overwritten by h, and `slope` by f'(z).
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def identity(z, slope):
     slope[:] = 1
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def logistic(z, slope):
     one = z.dtype.type(1)
     for i in range(z.size):
@@ -36,7 +36,7 @@ def logistic(z, slope):
         slope[i] = h * (one - h)
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def tanh_(z, slope):
     one = z.dtype.type(1)
     for i in range(z.size):
@@ -45,7 +45,7 @@ def tanh_(z, slope):
         slope[i] = one - h * h
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def relu(z, slope):
     zero, one = z.dtype.type(0), z.dtype.type(1)
     for i in range(z.size):
@@ -53,7 +53,7 @@ def relu(z, slope):
         z[i] = z[i] * slope[i]  # not a number stays what it is
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def leaky_relu(z, slope, below):
     zero, one = z.dtype.type(0), z.dtype.type(1)
     for i in range(z.size):
@@ -61,7 +61,7 @@ def leaky_relu(z, slope, below):
         z[i] = z[i] * slope[i]
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def elu(z, slope, alpha, scale):
     zero = z.dtype.type(0)
     for i in range(z.size):
@@ -72,7 +72,7 @@ def elu(z, slope, alpha, scale):
         z[i] = scale * above + negative
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def gelu(z, slope):
     half, root = z.dtype.type(0.5), z.dtype.type(math.sqrt(0.5))
     factor = z.dtype.type(1 / math.sqrt(2 * math.pi))
@@ -84,7 +84,7 @@ def gelu(z, slope):
         z[i] = z[i] * probability
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def silu(z, slope):
     one = z.dtype.type(1)
     for i in range(z.size):
@@ -94,7 +94,7 @@ def silu(z, slope):
         z[i] = h
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def mish(z, slope):
     one, two, four, thirty = z.dtype.type(1), z.dtype.type(2), z.dtype.type(4), z.dtype.type(30)
     for i in range(z.size):
@@ -107,7 +107,7 @@ def mish(z, slope):
         z[i] = h
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def softplus(z, slope):
     zero, one = z.dtype.type(0), z.dtype.type(1)
     for i in range(z.size):

@@ -163,19 +163,19 @@ def log1p(e):
 
 @overload(exp, jit_options=EXACT)
 def _exp(x):
-    return (lambda x: exp_32(x)) if x == types.float32 else (lambda x: exp_64(x))
+    return (exp_32 if x == types.float32 else exp_64).py_func
 
 
 @overload(expm1, jit_options=EXACT)
 def _expm1(x):
-    return (lambda x: expm1_32(x)) if x == types.float32 else (lambda x: expm1_64(x))
+    return (expm1_32 if x == types.float32 else expm1_64).py_func
 
 
 @overload(tanh, jit_options=EXACT)
 def _tanh(x):
-    return (lambda x: tanh_32(x)) if x == types.float32 else (lambda x: tanh_64(x))
+    return (tanh_32 if x == types.float32 else tanh_64).py_func
 
 
 @overload(log1p, jit_options=EXACT)
 def _log1p(e):
-    return (lambda e: log1p_32(e)) if e == types.float32 else (lambda e: log1p_64(e))
+    return (log1p_32 if e == types.float32 else log1p_64).py_func

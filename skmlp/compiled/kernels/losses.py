@@ -21,10 +21,10 @@ from skmlp.compiled.codes import (
     SQUARED_ERROR,
 )
 from skmlp.compiled.kernels.exponential import exp, log1p
-from skmlp.compiled.kernels.options import FAST
+from skmlp.compiled.kernels.options import FAST, ONCE
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def squared_error(z, y, delta, values):
     half = z.dtype.type(0.5)
     for i in range(z.shape[0]):
@@ -34,7 +34,7 @@ def squared_error(z, y, delta, values):
             values[i] += half * error * error
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def poisson(z, y, delta, values):
     for i in range(z.shape[0]):
         for j in range(z.shape[1]):
@@ -48,7 +48,7 @@ def xlogx(x):
     return x * math.log(x) if x > 0 else x * 0
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def absolute_error(z, y, delta, values):
     one = z.dtype.type(1)
     for i in range(z.shape[0]):
@@ -58,7 +58,7 @@ def absolute_error(z, y, delta, values):
             values[i] += abs(error)
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def huber(z, y, delta, values, limit):
     half = z.dtype.type(0.5)
     for i in range(z.shape[0]):
@@ -69,7 +69,7 @@ def huber(z, y, delta, values, limit):
             values[i] += clipped * (error - half * clipped)
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def quantile(z, y, delta, values, q):
     rest = z.dtype.type(1) - q
     for i in range(z.shape[0]):
@@ -80,7 +80,7 @@ def quantile(z, y, delta, values, q):
             values[i] += slope * error
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def gamma(z, y, delta, values):
     one = z.dtype.type(1)
     for i in range(z.shape[0]):
@@ -90,7 +90,7 @@ def gamma(z, y, delta, values):
             values[i] += z[i, j] - math.log(y[i, j]) + ratio - one
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def binary_log_loss(z, y, delta, values, label_smoothing):
     zero, one, half = z.dtype.type(0), z.dtype.type(1), z.dtype.type(0.5)
     for i in range(z.shape[0]):
@@ -129,7 +129,7 @@ def log_softmax(z, p, group_sizes):
             start += size
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def log_loss(z, y, delta, values, group_sizes, label_smoothing):
     log_softmax(z, delta, group_sizes)
     for i in range(z.shape[0]):
@@ -143,7 +143,7 @@ def log_loss(z, y, delta, values, group_sizes, label_smoothing):
             start += size
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def binary_focal(z, y, delta, values, power):
     zero, one = z.dtype.type(0), z.dtype.type(1)
     for i in range(z.shape[0]):
@@ -160,7 +160,7 @@ def binary_focal(z, y, delta, values, power):
             values[i] -= target * q_power * log_p + (one - target) * p_power * log_q
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def focal(z, y, delta, values, group_sizes, power):
     log_softmax(z, delta, group_sizes)
     one, tiny = z.dtype.type(1), np.finfo(z.dtype).tiny

@@ -8,13 +8,13 @@ import math
 from numba import njit
 
 from skmlp.compiled.codes import ADAM, NADAM, NESTEROV, RMSPROP, SGD_
-from skmlp.compiled.kernels.options import FAST
+from skmlp.compiled.kernels.options import FAST, ONCE
 
 BLOCK = 2048
 """Parameters that are penalized and moved at a time: what both passes read stays in the cache."""
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def sgd(theta, gradient, velocity, rate, momentum):
     for i in range(theta.size):
         v = momentum * velocity[i] - rate * gradient[i]
@@ -22,7 +22,7 @@ def sgd(theta, gradient, velocity, rate, momentum):
         theta[i] += v
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def nesterov(theta, gradient, velocity, rate, momentum):
     for i in range(theta.size):
         step = rate * gradient[i]
@@ -31,7 +31,7 @@ def nesterov(theta, gradient, velocity, rate, momentum):
         theta[i] += momentum * v - step
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def adam(theta, gradient, m, v, step, epsilon, beta_1, beta_2):
     for i in range(theta.size):
         g = gradient[i]
@@ -40,7 +40,7 @@ def adam(theta, gradient, m, v, step, epsilon, beta_1, beta_2):
         theta[i] -= step * (m[i] / (math.sqrt(v[i]) + epsilon))
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def nadam(theta, gradient, m, v, along, ahead, epsilon, beta_1, beta_2):
     for i in range(theta.size):
         g = gradient[i]
@@ -49,7 +49,7 @@ def nadam(theta, gradient, m, v, along, ahead, epsilon, beta_1, beta_2):
         theta[i] -= (ahead * g + along * m[i]) / (math.sqrt(v[i]) + epsilon)
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def rmsprop(theta, gradient, v, rate, epsilon, rho, rest):
     for i in range(theta.size):
         g = gradient[i]
@@ -117,7 +117,7 @@ def move(theta, gradient, moments, n_penalized, alpha, total, max_norm, code, co
     return squares
 
 
-@njit(**FAST)
+@njit(**ONCE)
 def step(theta, gradient, moments, n_penalized, code, constants, decay):
     """Shrink the weights by ``decay`` and move all parameters."""
     if decay != 1:

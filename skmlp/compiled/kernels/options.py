@@ -8,7 +8,17 @@ the time of small networks.
 
 from typing import Any
 
-EXACT: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False, "fastmath": {"contract"}}
+WITHIN: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""Kernels are called by kernels: a door for Python and C to each would be a third of the time of compiling.
+
+Without it, a call from Python ends the process."""
+
+EXACT: dict[str, Any] = WITHIN | {
+    "nogil": True,
+    "error_model": "numpy",
+    "_nrt": False,
+    "fastmath": {"contract"},
+}
 """Each operation as it is written, but a product and a sum may be one instruction."""
 
 FAST: dict[str, Any] = EXACT | {"fastmath": {"contract", "reassoc", "nsz"}}
@@ -16,3 +26,9 @@ FAST: dict[str, Any] = EXACT | {"fastmath": {"contract", "reassoc", "nsz"}}
 
 COUNTED: dict[str, Any] = FAST | {"_nrt": True}
 """For what calls functions of numpy, which return arrays."""
+
+CALLED: dict[str, Any] = FAST | {"no_cpython_wrapper": False}
+"""For what Python calls."""
+
+ONCE: dict[str, Any] = FAST | {"inline": "always"}
+"""For what has one caller, and is compiled as a part of that."""
