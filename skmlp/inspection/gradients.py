@@ -269,7 +269,7 @@ class Slopes:
         # All networks get the same random numbers, and so the same dropout mask.
         streams = [np.random.Generator(np.random.SFC64(0)) for _ in range(n_networks)]
         objective = Objective(
-            of_problem.network, self.loss, np.repeat(of_problem.alpha, n_networks), streams
+            of_problem.network, self.loss, np.repeat(of_problem.alpha, n_networks, axis=0), streams
         )
 
         def for_each(array: Array) -> Array:

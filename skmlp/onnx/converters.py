@@ -236,7 +236,7 @@ def convert_classifier(scope: Any, operator: Any, container: Any) -> None:
     model = operator.raw_operator
     options = container.get_options(model, {"raw_scores": False, "nocl": False})
     if hasattr(model, "posterior_factor_"):
-        raise ValueError(
+        raise NotImplementedError(
             "The probabilities of a network with laplace depend on its posterior, which is not converted:"
             " fit with laplace=None."
         )

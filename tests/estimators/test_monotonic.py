@@ -74,6 +74,20 @@ def test_probabilities_of_a_classifier(case):
     assert model.score(X, data.target) > 0.85
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_many_pairs(case):
+    """100 000 pairs, whatever is trained: numbers, and where it has such a case, probabilities."""
+    params = SMALL | CASES[case]
+    model = MLPRegressor(**params, monotonic_cst=SIGNS).fit(X, np.abs(Y))
+    with np.errstate(over="ignore"):
+        assert falls(model.predict, SIGNS, n_pairs=100_000) == 0
+    if "loss" not in params:
+        classifier = MLPClassifier(**params, monotonic_cst=SIGNS).fit(X, Y > 0)
+        assert falls(classifier.decision_function, SIGNS, n_pairs=100_000) == 0
+        assert falls(lambda X: classifier.predict_proba(X)[:, 1], SIGNS, n_pairs=100_000) == 0
+
+
 def test_several_labels_and_targets():
     labels = np.c_[Y > 0, X[:, 2] > 0].astype(int)
     model = MLPClassifier(**SMALL, monotonic_cst=SIGNS).fit(X, labels)

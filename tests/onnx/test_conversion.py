@@ -360,6 +360,13 @@ def test_custom_losses_are_refused_unless_raw_scores_are_predictions():
         run(model, DIABETES.X)
 
 
+def test_moderated_probabilities_are_refused():
+    model = WINE.model(**SMALL, laplace="last_layer").fit(WINE.X, WINE.y)
+    with pytest.raises(NotImplementedError, match="fit with laplace=None"):
+        run(model, WINE.X.astype(np.float32))
+    assert_predicts(DIABETES.model(**SMALL, laplace="full").fit(DIABETES.X, DIABETES.y), DIABETES.X)
+
+
 def test_dictionaries_of_float64_are_refused():
     with pytest.raises(NotImplementedError, match=r"'zipmap': False"):
         run(WINE.model(**SMALL).fit(WINE.X, WINE.y), WINE.X)
