@@ -90,6 +90,8 @@ def start(n=N, n_networks=1, seed=1):
 class Values:
     """An objective that is any function of the parameters."""
 
+    alpha = np.zeros(1)
+
     def __init__(self, function):
         self.function = function
 
