@@ -93,11 +93,7 @@ class NumericTargets(Targets):
         return cls(1 if y.ndim == 1 else y.shape[1], loss)
 
     def encode(self, y: Array, dtype: Any, name: str = "y") -> Array:
-        try:
-            encoded = np.ascontiguousarray(y.reshape(len(y), -1), dtype=dtype)
-        except (TypeError, ValueError) as error:
-            what = f"{name}={reprlib.repr(y.tolist())}"
-            raise ValueError(f"{what} must be numbers, and could not be converted to them.") from error
+        encoded = columns_of_numbers(y, dtype, name)
         n_targets = encoded.shape[1]
         if n_targets != self.n_targets:
             raise ValueError(
@@ -129,7 +125,7 @@ class RangedTargets(NumericTargets):
 
     @classmethod
     def of(cls, y: Array, loss: Loss) -> RangedTargets:
-        columns = y.reshape(len(y), -1)
+        columns = columns_of_numbers(y, float, "y")
         return cls(columns.shape[1], loss, np.stack([columns.min(axis=0), columns.max(axis=0)]))
 
     def attributes(self) -> dict[str, Any]:
@@ -167,3 +163,19 @@ class QuantileTargets(NumericTargets):
         if not np.isfinite(predictions).all():
             return np.nan
         return self.loss.d2(predictions, encoded, sample_weight)
+
+
+def columns_of_numbers(y: Array, dtype: Any, name: str) -> Array:
+    """Return targets as finite numbers, (n_samples, n_targets), or raise an error that names them."""
+    try:
+        with np.errstate(over="ignore"):
+            columns = np.ascontiguousarray(y.reshape(len(y), -1), dtype=dtype)
+    except (TypeError, ValueError) as error:
+        what = f"{name}={reprlib.repr(y.tolist())}"
+        raise ValueError(f"{what} must be numbers, and could not be converted to them.") from error
+    if columns.dtype != y.dtype and not np.isfinite(columns).all():
+        raise ValueError(
+            f"{name} has values too large for dtype={columns.dtype.name!r}: scale them, or set"
+            " dtype='float64'."
+        )
+    return columns

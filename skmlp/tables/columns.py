@@ -50,7 +50,8 @@ class Column:
             except (TypeError, ValueError) as error:
                 raise ValueError(
                     f"Column {self.name!r} is to be numbers, but could not convert its values to float:"
-                    f" {error}. Name it in categorical_features, or leave 'from_dtype'."
+                    f" {error}. Pass numbers, as in fit, or name it in categorical_features of an estimator"
+                    " that is fitted anew."
                 ) from error
         infinite = np.isinf(self.values)
         if infinite.any():
@@ -104,8 +105,12 @@ def as_table(X: Any) -> Any:
 
 
 def columns_of(X: Any) -> list[Column]:
-    """Return the columns of what `as_table` returns."""
-    return [column_of(name, values, named) for name, values, named in reader_of(X)(X)]
+    """Return the columns of what `as_table` returns, or raise an error if it is empty."""
+    columns = [column_of(name, values, named) for name, values, named in reader_of(X)(X)]
+    if not columns or not len(columns[0].values):
+        empty = "sample" if columns else "feature"
+        raise ValueError(f"Found a table X with 0 {empty}(s), and at least one is needed.")
+    return columns
 
 
 def reader_of(X: Any) -> Callable[[Any], Iterable[tuple[str, Array, bool]]]:

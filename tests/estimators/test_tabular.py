@@ -99,13 +99,17 @@ def test_columns_in_another_order_are_refused():
 def test_what_cannot_be_fitted_leaves_no_trace():
     model = regressor()
     wrong = [
-        (PATIENTS.assign(bp=np.inf), ValueError, "'bp' contains infinity"),
-        (PATIENTS.assign(bp=pd.Timestamp("2024-01-01")), TypeError, "'bp'.*the year"),
-        (sparse.csr_matrix(np.eye(len(PROGRESS))), TypeError, "MLPRegressor"),
+        (PATIENTS.assign(bp=np.inf), PROGRESS, ValueError, "'bp' contains infinity"),
+        (PATIENTS.assign(bp=pd.Timestamp("2024-01-01")), PROGRESS, TypeError, "'bp'.*the year"),
+        (sparse.csr_matrix(np.eye(len(PROGRESS))), PROGRESS, TypeError, "MLPRegressor"),
+        (PATIENTS[:0], PROGRESS[:0], ValueError, "table X with 0 sample"),
+        (PATIENTS[[]], PROGRESS, ValueError, "table X with 0 feature"),
+        (PATIENTS, np.full(len(PROGRESS), "high"), ValueError, "y=.* must be numbers"),
+        (PATIENTS, PROGRESS * 1e200, ValueError, "y has values too large for dtype='float32'"),
     ]
-    for X, error, words in wrong:
+    for X, y, error, words in wrong:
         with pytest.raises(error, match=words):
-            model.fit(X, PROGRESS)
+            model.fit(X, y)
     with pytest.raises(NotFittedError):
         model.predict(PATIENTS)
     assert not [name for name in vars(model) if name.endswith("_")]
@@ -115,6 +119,8 @@ def test_new_levels_and_holes_at_predict():
     model = regressor().fit(PATIENTS.dropna(), PROGRESS[PATIENTS.notna().all(axis=1)])
     X = PATIENTS.assign(age=None, bmi="never seen", bp=np.nan)
     assert np.isfinite(model.predict(X)).all()
+    with pytest.raises(ValueError, match="'bp' is to be numbers.*Pass numbers, as in fit"):
+        model.predict(PATIENTS.assign(bp="high"))
 
 
 def test_predictions_stay_within_the_range_of_y_member_by_member():
