@@ -47,6 +47,10 @@ OTHERS = [
     "auto",
     "balanced",
     "loss",
+    "evidence",
+    "evidence_per_layer",
+    "full",
+    "last_layer",
     "bogus",
     b"\x03",
     2**32,
@@ -110,6 +114,8 @@ def is_dear(name, value):
     """Return whether a valid value would make a fit last, or let it depend on the clock."""
     if name == "max_time" and isinstance(value, (int, float)):
         return 1e-300 < value < 1e3
+    if name == "max_iter" and isinstance(value, str):
+        return True
     if name == "scoring" and value is mean_absolute_error:  # no scorer: Python's error is the user's
         return True
     return isinstance(value, Integral) and int(value) > 100
