@@ -34,7 +34,7 @@ networks and linear models: all with their defaults, nothing tuned.
 ```
 
 **The protocol**: at most 5000 rows of each table, drawn by the seed; four fifths to train on, one to test
-on, stratified by class; seeds 0 to 4; one thread. The tables are adult, german_credit, letter, satimage,
+on, stratified by class; one thread. The tables are adult, german_credit, letter, satimage,
 california, bike_hour and abalone (UCI and StatLib), and those that come with scikit-learn. Gradient
 boosting is given the categories as categories; scikit-learn's network and the linear model stand behind
 the usual `ColumnTransformer` (median and indicator, `StandardScaler`, `OneHotEncoder`), and the network
@@ -88,7 +88,10 @@ def ranks(found: pd.DataFrame) -> pd.DataFrame:
 def lines(table: pd.DataFrame, first: str) -> list[str]:
     """Return a table in Markdown."""
     head = [first, *map(str, table.columns)]
-    rows = [[str(name), *(f"{value:.3g}" for value in row)] for name, *row in table.itertuples()]
+    rows = [
+        [str(name), *("" if np.isnan(value) else f"{value:.3g}" for value in row)]
+        for name, *row in table.itertuples()
+    ]
     return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
 
 
@@ -114,8 +117,12 @@ def each(found: pd.DataFrame) -> list[str]:
 
 def scope(found: pd.DataFrame) -> str:
     """Return of what a part of the results is, in words."""
-    n_tables, n_seeds = found["table"].nunique(), found["seed"].nunique()
-    return f"{n_tables} tables of at most {found['rows'].iloc[0]} rows, {n_seeds} split(s)"
+    n_splits = found.groupby("table")["seed"].nunique()
+    splits = f"{n_splits.min()} to {n_splits.max()} splits of each"
+    if n_splits.min() == n_splits.max():
+        splits = f"{n_splits.max()} splits of each" if n_splits.max() > 1 else "one split of each"
+    tables = f"{len(n_splits)} tables" if len(n_splits) > 1 else n_splits.index[0]
+    return f"{tables} of at most {found['rows'].iloc[0]} rows; {splits}"
 
 
 def of_some_splits(untuned: pd.DataFrame, some: list[str]) -> list[str]:
@@ -166,10 +173,12 @@ def page(results: pd.DataFrame) -> str:
     is_ablation, is_tuned = found["model"].str.contains(": "), found["model"].str.endswith(", tuned")
     is_whole = found["rows"] == 0
     untuned = found[~is_ablation & ~is_tuned & ~is_whole]
-    n_splits = untuned.groupby("model")["seed"].nunique()
-    some = [*n_splits.index[n_splits < n_splits.max()]]
+    ours = untuned.loc[untuned["model"] == OURS, ["table", "seed"]].drop_duplicates()
+    untuned = untuned.merge(ours)
+    n_splits = untuned.groupby("model")["value"].count()
+    some = [*n_splits.index[n_splits < n_splits[OURS]]]
     of_all_splits = untuned[~untuned["model"].isin(some)]
-    text = [INTRODUCTION, *summary(of_all_splits, REFERENCE), ""]
+    text = [INTRODUCTION, f"{scope(of_all_splits)}:", "", *summary(of_all_splits, REFERENCE), ""]
     if some:
         text += of_some_splits(untuned, some)
     text += ["## Each table", "", "Means over the splits.", "", *each(of_all_splits), ""]
