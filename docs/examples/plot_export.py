@@ -3,7 +3,7 @@ From a pipeline to a server
 ===========================
 
 A fitted pipeline becomes one file in the ONNX format. The server that answers with it needs onnxruntime,
-but neither scikit-learn nor skmlp. (Converting needs ``pip install "skmlp[onnx]"``.)
+but neither scikit-learn nor skmlp. (Converting needs the extra ``onnx``: see "Install".)
 """
 
 import json

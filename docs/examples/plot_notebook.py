@@ -41,8 +41,8 @@ from skmlp.inspection import LossCurveDisplay, summary
 _ = LossCurveDisplay.from_estimator(model[-1])
 
 # %%
-# So train longer, and watch: scikit-learn's progress bar needs ``rich``, which ``pip install
-# "skmlp[progress]"`` brings.
+# So train longer, and watch: scikit-learn's progress bar needs ``rich``, which the extra ``progress``
+# brings.
 
 from sklearn.callback import ProgressBar
 
