@@ -18,7 +18,7 @@ from skmlp.training.state import State
 
 PRECISIONS = ("float64", "float32")
 
-LOADING_SECONDS, COMPILING_SECONDS = 2.0, 20.0
+LOADING_SECONDS, COMPILING_SECONDS = 2.0, 13.0
 """About what the kernels take to be loaded from disk, with numba, and to be compiled.
 
 Fits that take numpy less do not wait for them."""

@@ -24,6 +24,9 @@ STEPS_AHEAD = 64
 """Minimum number of steps, times networks, whose constants are computed at once, even beyond an epoch: few
 take as long as many, which is long beside a step of a small network."""
 
+ROWS_AHEAD = 1024
+"""The same where the constants stay in one table, and are not taken apart step by step."""
+
 CONSTANTS_AT_A_TIME = 16_384
 """Maximum number of steps, times networks, whose constants are computed at once."""
 
@@ -209,11 +212,11 @@ class Stack:
             self._left = (rates, table, first) if first < len(rates) else None
         return values, rate
 
-    def _coming_constants(self, factors: Callable[[Array], Array]) -> Iterator[_Constants]:
+    def _coming_constants(self, factors: Callable[[Array], Array], ahead: int) -> Iterator[_Constants]:
         """Yield those of this epoch and of all later ones in which `State.rate` stays as it is."""
         setup, n_networks, taken = self.setup, len(self.networks), self.state.step[:, np.newaxis].copy()
         of_epoch = len(setup.batches.counts) * n_networks
-        n_constants = of_epoch if setup.stopping.max_iter == 1 else max(of_epoch, STEPS_AHEAD)
+        n_constants = of_epoch if setup.stopping.max_iter == 1 else max(of_epoch, ahead)
         size = max(1, min(n_constants, CONSTANTS_AT_A_TIME) // n_networks)
         for start in count(0, size):
             # One step more than is used: numpy computes the power of a single number in another way than
@@ -227,7 +230,7 @@ class Stack:
     def _coming_steps(self, factors: Callable[[Array], Array]) -> Iterator[_Step]:
         """Yield the `_coming_constants` step by step."""
         # ``self`` is a proxy: its own methods would hold the stack.
-        for rate, decay, constants in Stack._coming_constants(self, factors):
+        for rate, decay, constants in Stack._coming_constants(self, factors, STEPS_AHEAD):
             n = len(rate) - 1
             decays = repeat(None, n) if decay is None else self._by_step(decay, n)
             of_optimizer = zip(*(self._by_step(c, n) for c in constants), strict=True)
@@ -235,7 +238,7 @@ class Stack:
 
     def _coming_tables(self, factors: Callable[[Array], Array]) -> Iterator[tuple[Array, Array]]:
         """Yield the rates (n, K) of n steps and their constants, as `Steps` take them."""
-        for rate, decay, constants in Stack._coming_constants(self, factors):
+        for rate, decay, constants in Stack._coming_constants(self, factors, ROWS_AHEAD):
             columns = *constants, 1.0 if decay is None else decay
             table = np.empty_like(self.state.theta, shape=(len(rate), len(self.networks), len(columns)))
             for i, column in enumerate(columns):

@@ -201,6 +201,7 @@ def test_one_step_an_epoch_is_the_same_arithmetic(cls):
 def test_constants_are_the_same_however_many_are_computed_at_a_time(at_least, at_most, monkeypatch):
     expected = train(*NADAM, schedule=OneCycle(), batch_size=5)
     monkeypatch.setattr("skmlp.training.stack.STEPS_AHEAD", at_least)
+    monkeypatch.setattr("skmlp.training.stack.ROWS_AHEAD", at_least)
     monkeypatch.setattr("skmlp.training.stack.CONSTANTS_AT_A_TIME", at_most)
     found = train(*NADAM, schedule=OneCycle(), batch_size=5)
     np.testing.assert_array_equal(found.theta, expected.theta)
