@@ -14,23 +14,25 @@ def cells_of(page):
 
 
 def row(page, title):
-    """Return the numbers of a row of a table, by the head of their column."""
+    """Return the numbers of a row of a table, by the head of their column; none if it was not measured."""
     head = []
     for cells in cells_of(page):
         if cells[0] == "ratio of times":
             head = cells[1:]
         if cells[0] == title:
             return dict(zip(head, map(float, cells[1:]), strict=True))
-    raise ValueError(f"{page} has no row {title!r}")
+    return {}
 
 
 def bars(series, labels):
     """Draw how many times as fast, one group of bars for each of ``labels``."""
     plt.style.use(HERE / "../user_guide/figures/skmlp.mplstyle")
-    _, axis = plt.subplots(figsize=(8, 0.55 * len(labels) + 1.1))
+    series = {name: values for name, values in series.items() if values}
+    n = len(series)
+    _, axis = plt.subplots(figsize=(8, 0.28 * n * len(labels) + 1.1))
     for i, (name, values) in enumerate(series.items()):
-        places = [k + (i - 0.5) * 0.38 for k in range(len(labels))]
-        drawn = axis.barh(places, [values[key] for key in labels], height=0.36, label=name)
+        places = [k + (i - (n - 1) / 2) * 0.76 / n for k in range(len(labels))]
+        drawn = axis.barh(places, [values[key] for key in labels], height=0.72 / n, label=name)
         axis.bar_label(drawn, fmt="%.1f", padding=3)
     axis.set_yticks(range(len(labels)), labels.values())
     axis.invert_yaxis()
@@ -54,6 +56,10 @@ def fit():
     series = {
         "float64": row("fit.md", "scikit-learn / skmlp, float64"),
         'dtype="float32"': row("fit.md", 'scikit-learn / skmlp dtype="float32", same float64 X'),
+        "compiled, float64": row("fit.md", "scikit-learn / skmlp compiled, float64"),
+        'compiled, dtype="float32"': row(
+            "fit.md", 'scikit-learn / skmlp compiled dtype="float32", same float64 X'
+        ),
     }
     bars(series, labels)
 
@@ -68,6 +74,8 @@ def search():
     series = {
         "float64": row("search.md", "scikit-learn, float64 / skmlp, float64"),
         'dtype="float32"': row("search.md", "scikit-learn, float64 / skmlp, float32"),
+        "compiled, float64": row("search.md", "scikit-learn, float64 / skmlp compiled, float64"),
+        'compiled, dtype="float32"': row("search.md", "scikit-learn, float64 / skmlp compiled, float32"),
     }
     bars(series, labels)
 
@@ -102,12 +110,11 @@ def growth():
         what, _, size = cells[0].partition(" ")
         if names and what in ("rows", "width", "members") and size.isdigit():
             places.setdefault(what, []).append((int(size), *cells[1:]))
-    figure, axes = plt.subplots(1, 3, figsize=(9, 3), sharey=True)
-    for axis, (what, lines) in zip(axes, places.items(), strict=True):
+    _, axes = plt.subplots(1, 3, figsize=(9, 3), sharey=True)
+    for axis, (what, lines) in zip(axes, places.items(), strict=False):
         for i, name in enumerate(names, start=1):
             points = [(line[0], float(line[i])) for line in lines if line[i] != "-"]
             axis.loglog(*zip(*points, strict=True), marker="o", label=name) if points else axis.plot([], [])
         axis.set(xlabel=what)
     axes[0].set(ylabel="ms per epoch")
     axes[0].legend()
-    figure.tight_layout()

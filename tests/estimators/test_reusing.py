@@ -97,11 +97,14 @@ def test_a_call_that_fails_leaves_the_stream_where_it_was(error, monkeypatch):
     model = begun("regressor", batch_size=8).partial_fit(X, NUMBERS)
     fresh = copy.deepcopy(model)
 
+    shuffle = Batches.shuffle
+
     def failing(*args):
+        shuffle(*args)
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(Batches, "gather", failing)  # behind the shuffle
+        patch.setattr(Batches, "shuffle", failing)
         with pytest.raises(error):
             model.partial_fit(X, NUMBERS)
     same(model.partial_fit(X, NUMBERS), fresh.partial_fit(X, NUMBERS))
