@@ -282,8 +282,9 @@ def permutation_test_score(call: Call) -> tuple[float, Array, float]:
         of_splitter = dict(process_routing(call.router(), "fit", **call.params).splitter.split)
     targets = [_safe_indexing(y, rows) for rows in permutations(call, len(y))]
     splits = [list(cv.split(X, permuted, **of_splitter)) for permuted in targets]
+    none: dict[str, Any] = {}  # the same for all: they are clones of one estimator
     expected = [
-        ExpectedFit({}, rows, y=permuted)
+        ExpectedFit(none, rows, y=permuted)
         for permuted, split in zip(targets, splits, strict=True)
         for rows in training_parts(split)
     ]
