@@ -7,32 +7,32 @@ import matplotlib.pyplot as plt
 HERE = Path()  # Sphinx runs this in the folder of the pages
 
 
-def row(page, title):
-    """Return the numbers of a row of a table, by the head of their column."""
+def row(page, title, corner="ratio of times"):
+    """Return the numbers of a row of the table with this ``corner``, by the head of their column."""
     head = []
     for line in (HERE / page).read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if cells[0] == "ratio of times":
+        if cells[0] == corner:
             head = cells[1:]
-        if cells[0] == title:
+        if head and cells[0] == title:
             return dict(zip(head, map(float, cells[1:]), strict=True))
     raise ValueError(f"{page} has no row {title!r}")
 
 
-def bars(series, labels):
-    """Draw how many times as fast, one group of bars for each of ``labels``."""
+def bars(series, labels, xlabel="times as fast as scikit-learn", form="%.1f"):
+    """Draw how many times as fast, or another ratio, one group of bars for each of ``labels``."""
     plt.style.use(HERE / "../user_guide/figures/skmlp.mplstyle")
     _, axis = plt.subplots(figsize=(8, 0.55 * len(labels) + 1.1))
     for i, (name, values) in enumerate(series.items()):
         places = [k + (i - 0.5) * 0.38 for k in range(len(labels))]
         drawn = axis.barh(places, [values[key] for key in labels], height=0.36, label=name)
-        axis.bar_label(drawn, fmt="%.1f", padding=3)
+        axis.bar_label(drawn, fmt=form, padding=3)
     axis.set_yticks(range(len(labels)), labels.values())
     axis.invert_yaxis()
     axis.axvline(1, color="black", linewidth=1, linestyle="-")
     axis.grid(visible=False, axis="y")
-    axis.set(xlabel="times as fast as scikit-learn")
-    axis.legend()
+    axis.set(xlabel=xlabel)
+    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
 
 
 def fit():
@@ -65,3 +65,12 @@ def search():
         'dtype="float32"': row("search.md", "scikit-learn, float64 / skmlp, float32"),
     }
     bars(series, labels)
+
+
+def evidence():
+    """The errors of alpha="evidence" beside those of a search."""
+    corner = "RMSE over that of the search"
+    names = {"one network": "evidence", "five members": "evidence, 5 members"}
+    series = {label: row("evidence.md", title, corner) for label, title in names.items()}
+    sets = series["one network"]
+    bars(series, dict(zip(sets, sets, strict=True)), "test RMSE over that of the searched alpha", "%.2f")

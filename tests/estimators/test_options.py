@@ -337,6 +337,7 @@ AFTERWARDS = {
     "max_time": 1.0,
     "checkpoint": Checkpoint("somewhere"),
     "monotonic_cst": [1],
+    "laplace": "full",
     "loss": "anything",
     "quantile": 0.3,
     "population_size": 2,
