@@ -270,6 +270,7 @@ REFUSED = {
     "monotonic": (MLPRegressor(monotonic_cst=[1, 0, 0], laplace="full"), "no normal posterior"),
     "skip": (MLPRegressor(skip=True, laplace="last_layer"), "skip=True has two"),
     "too large": (MLPRegressor((200, 100), laplace="full"), "choose laplace='last_layer'"),
+    "still too large": (MLPRegressor((10_000,), laplace="last_layer"), "leave it out"),
 }
 
 
