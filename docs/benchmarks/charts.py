@@ -13,19 +13,22 @@ def cells_of(page):
         yield [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def row(page, title):
-    """Return the numbers of a row of a table, by the head of their column; none if it was not measured."""
+def row(page, title, corner="ratio of times"):
+    """Return the numbers of a row of the table with this ``corner``, by the head of their column.
+
+    There are none if it was not measured.
+    """
     head = []
     for cells in cells_of(page):
-        if cells[0] == "ratio of times":
+        if cells[0] == corner:
             head = cells[1:]
-        if cells[0] == title:
+        if head and cells[0] == title:
             return dict(zip(head, map(float, cells[1:]), strict=True))
     return {}
 
 
-def bars(series, labels):
-    """Draw how many times as fast, one group of bars for each of ``labels``."""
+def bars(series, labels, xlabel="times as fast as scikit-learn", form="%.1f"):
+    """Draw how many times as fast, or another ratio, one group of bars for each of ``labels``."""
     plt.style.use(HERE / "../user_guide/figures/skmlp.mplstyle")
     series = {name: values for name, values in series.items() if values}
     n = len(series)
@@ -33,13 +36,13 @@ def bars(series, labels):
     for i, (name, values) in enumerate(series.items()):
         places = [k + (i - (n - 1) / 2) * 0.76 / n for k in range(len(labels))]
         drawn = axis.barh(places, [values[key] for key in labels], height=0.72 / n, label=name)
-        axis.bar_label(drawn, fmt="%.1f", padding=3)
+        axis.bar_label(drawn, fmt=form, padding=3)
     axis.set_yticks(range(len(labels)), labels.values())
     axis.invert_yaxis()
     axis.axvline(1, color="black", linewidth=1, linestyle="-")
     axis.grid(visible=False, axis="y")
-    axis.set(xlabel="times as fast as scikit-learn")
-    axis.legend()
+    axis.set(xlabel=xlabel)
+    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
 
 
 def fit():
@@ -118,3 +121,12 @@ def growth():
         axis.set(xlabel=what)
     axes[0].set(ylabel="ms per epoch")
     axes[0].legend()
+
+
+def evidence():
+    """The errors of alpha="evidence" beside those of a search."""
+    corner = "RMSE over that of the search"
+    names = {"one network": "evidence", "five members": "evidence, 5 members"}
+    series = {label: row("evidence.md", title, corner) for label, title in names.items()}
+    sets = series["one network"]
+    bars(series, dict(zip(sets, sets, strict=True)), "test RMSE over that of the searched alpha", "%.2f")

@@ -116,7 +116,7 @@ class ScorePosterior:
         """Return g' A^-1 g for the derivatives g of each raw score by the parameters, (K, n, q).
 
         Times the variance of the noise, it is the variance of the score
-        [Bishop 2006, eq. 5.173; docs, eq. (79)].
+        [Bishop 2006, eq. 5.173; docs, eq. (80)].
         """
         spread = self._empty(X)
         for k, rows, _, covariances in self._covariances(X):

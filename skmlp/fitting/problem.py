@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -243,8 +244,7 @@ def prepare(
     if earlier is None:
         weights = None if data.sample_weight is None else data.sample_weight[rows]
         network.start_from(theta, targets.initial_scores(data.y[rows], weights))
-    if choices.laplace == "full":
-        check_memory(theta.shape[1], "laplace='full'", ", or choose laplace='last_layer'")
+    check_posterior(choices.laplace, network)
     alpha = alpha_of(choices, earlier, network, theta)
     return Problem(
         choices=choices,
@@ -265,6 +265,15 @@ def prepare(
         validate=None if held_out is None else Validation(network, targets, scalers.scaled(held_out)),
         reusable=reusable_of(choices, earlier) if incremental else None,
     )
+
+
+def check_posterior(laplace: str | None, network: Network) -> None:
+    """Raise an error if the posterior that ``laplace`` asks for is too large."""
+    if laplace == "full":
+        check_memory(network.layout.n_parameters, "laplace='full'", ", or choose laplace='last_layer'")
+    elif laplace is not None:
+        n_parameters = sum(prod(spec.shape) for spec in network.layout.specs[-1])
+        check_memory(n_parameters, "laplace='last_layer'", ", or leave it out")
 
 
 def alpha_of(choices: Choices, earlier: Earlier | None, network: Network, theta: Array) -> Array:

@@ -71,7 +71,7 @@ class BinaryLoss(ProbabilisticLoss):
     def moderated(self, z: Array, covariances: Array) -> Array:
         """Return scores (n, q) of the mean probabilities if ``z`` has these covariances (n, q, q).
 
-        kappa z, kappa = (1 + pi var / 8)^(-1/2) [MacKay 1992; Bishop 2006, eq. 5.190; docs, eq. (80)]
+        kappa z, kappa = (1 + pi var / 8)^(-1/2) [MacKay 1992; Bishop 2006, eq. 5.190; docs, eq. (81)]
         """
         variances = np.einsum("nqq->nq", covariances)
         return np.asarray(z / np.sqrt(1 + np.pi / 8 * variances))
@@ -125,7 +125,7 @@ class MulticlassLoss(ProbabilisticLoss):
         """Return scores (n, q) of the mean probabilities if ``z`` has these covariances (n, q, q).
 
         Each score is taken relative to the mean of the others, times the kappa of that difference: of two
-        classes it is the rule of `BinaryLoss` [Gibbs 1997; Daxberger et al. 2021; docs, eq. (81)].
+        classes it is the rule of `BinaryLoss` [Gibbs 1997; Daxberger et al. 2021; docs, eq. (82)].
         """
         scores, starts = np.empty_like(z), np.cumsum([0, *self.group_sizes])
         for own, q in zip(map(slice, starts[:-1], starts[1:]), self.group_sizes, strict=True):

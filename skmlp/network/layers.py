@@ -175,7 +175,7 @@ class Dense(Layer):
     """z = x W + b; dE/dW = x' delta, dE/db = sum of delta over rows, dE/dx = delta W'.
 
     [Bishop 2006, eq. 5.48 to 5.56; docs, eq. (1) and (9) to (11)] R{.} of these sums of products follows
-    the product rule [docs, eq. (67) and (69)].
+    the product rule [docs, eq. (68) and (70)].
 
     Parameters
     ----------
@@ -249,7 +249,7 @@ class Nonlinearity(Layer):
     """h = f(z) in place of z; dE/dz = dE/dh f'(z) in place of dE/dh.
 
     R{h} = f'(z) R{z}; R{dE/dz} = f'(z) R{dE/dh} + f''(z) R{z} dE/dh [Bishop 2006, eq. 5.102 and 5.107;
-    docs, eq. (68) and (70)].
+    docs, eq. (69) and (71)].
     """
 
     in_place: ClassVar[bool] = True
@@ -351,7 +351,7 @@ class Dropout(Layer):
 
 @dataclass(frozen=True)
 class Skip(Layer):
-    """z = h + x W, with the network's inputs x: a linear path past all layers [docs, eq. (72)].
+    """z = h + x W, with the network's inputs x: a linear path past all layers [docs, eq. (73)].
 
     dE/dh = delta, dE/dW = x' delta; what it adds to dE/dx is delta W'. The direct weights W start at zero.
 

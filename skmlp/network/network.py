@@ -150,7 +150,7 @@ class Network:
         """Return dy/dX of p outputs y that depend on the raw scores of all networks, (n, p, m).
 
         Each row goes through the network once for each output: what backward starts from is not dE/dz
-        then, but dy/dz [Bishop 2006, section 5.3.4; docs, eq. (61) and (62)].
+        then, but dy/dz [Bishop 2006, section 5.3.4; docs, eq. (62) and (63)].
 
         Parameters
         ----------
@@ -198,7 +198,7 @@ class Network:
     ) -> None:
         """Write R{dE/d parameters} into ``out``: a forward and a backward pass of values with their R{.}.
 
-        [Pearlmutter 1994; Bishop 2006, section 5.4.6; docs, eq. (66) to (70)] ``slopes`` turns raw scores
+        [Pearlmutter 1994; Bishop 2006, section 5.4.6; docs, eq. (67) to (71)] ``slopes`` turns raw scores
         into dE/d raw scores. Layers that draw random numbers act as in prediction.
         """
         traces, first = [], x

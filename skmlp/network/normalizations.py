@@ -58,7 +58,7 @@ class Normalization(Layer):
     def backward_dual(
         self, parameters: list[Dual], gradient: list[Array], trace: DualTrace, delta: Dual
     ) -> Dual:
-        """Apply the product rule to (d - M d - normal M(d normal)) / s, d = delta gain [docs, eq. (71)]."""
+        """Apply the product rule to (d - M d - normal M(d normal)) / s, d = delta gain [docs, eq. (72)]."""
 
         def mean(slope: Array) -> Array:
             return self.mean_slopes(slope, trace.training)

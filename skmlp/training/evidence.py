@@ -74,7 +74,7 @@ def estimate(run: Run, posterior: Posterior) -> Array:
     """Return alpha of shape (1,), or (1, A), by the posterior where training has come to.
 
     alpha <- noise gamma / |w|^2, with gamma the effective number of parameters among the weights w that it
-    penalizes [Bishop 2006, eq. 5.178 and 5.179; docs, eq. (76)].
+    penalizes [Bishop 2006, eq. 5.178 and 5.179; docs, eq. (77)].
     """
     layout, objective = run.objective.network.layout, run.objective
     sizes = [layout.n_penalized] if objective.alpha.ndim == 1 else layout.penalized_sizes

@@ -24,7 +24,7 @@ LEAST_FREE = 0.01
 
 
 class Posterior:
-    """N(theta, noise A^-1) with A = J' (d^2 loss/dz^2) J + diag(prior) [docs, eq. (74)].
+    """N(theta, noise A^-1) with A = J' (d^2 loss/dz^2) J + diag(prior) [docs, eq. (75)].
 
     Parameters
     ----------
@@ -37,13 +37,13 @@ class Posterior:
     Attributes
     ----------
     noise_variance : float
-        Of the targets, 1 where the loss knows no noise [docs, eq. (77)].
+        Of the targets, 1 where the loss knows no noise [docs, eq. (78)].
     effective : array of shape (P,)
-        How far the data determine each parameter, from 0 to 1 [docs, eq. (75)].
+        How far the data determine each parameter, from 0 to 1 [docs, eq. (76)].
     factor : array of shape (P, P)
         The lower triangular factor L of A = L L'.
     log_evidence : float
-        The logarithm of the probability of the data [docs, eq. (78)].
+        The logarithm of the probability of the data [docs, eq. (79)].
     """
 
     def __init__(self, objective: Objective, theta: Array, samples: Samples) -> None:

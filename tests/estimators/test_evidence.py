@@ -44,7 +44,7 @@ def test_a_linear_network_is_bayesian_ridge(solver):
 
 
 @SOLVERS
-@pytest.mark.parametrize("alpha", ["evidence", "evidence_per_layer"])
+@pytest.mark.parametrize("alpha", ["evidence", pytest.param("evidence_per_layer", marks=pytest.mark.slow)])
 def test_the_weights_are_those_for_the_alpha_that_was_found(solver, alpha):
     model = clone(MODEL).set_params(solver=solver, alpha=alpha, tol=1e-6, max_iter=3000).fit(X, Y)
     problem = problem_at_weights(model, X, Y, None)
@@ -125,7 +125,7 @@ def test_samples_without_weight_do_not_count():
 
 def test_pipelines_searches_and_pickles():
     model = make_pipeline(StandardScaler(), clone(MODEL))
-    search = GridSearchCV(model, {"mlpregressor__hidden_layer_sizes": [(2,), (4,)]}, cv=2).fit(X, Y)
+    search = GridSearchCV(model, {"mlpregressor__hidden_layer_sizes": [(1,), (2,)]}, cv=2).fit(X, Y)
     chosen = search.best_estimator_[-1]
     alone = clone(model).set_params(**search.best_params_).fit(X, Y)[-1]
     for one, other in zip(published(chosen), published(alone), strict=True):
@@ -134,6 +134,7 @@ def test_pipelines_searches_and_pickles():
     assert copied.log_evidence_ == chosen.log_evidence_
 
 
+@pytest.mark.slow
 def test_a_warm_start_continues_with_the_alpha_that_was_found():
     model = clone(MODEL).set_params(hidden_layer_sizes=(2,), warm_start=True, max_iter=1000).fit(X, Y)
     alpha, n_iter = model.alpha_, model.n_iter_

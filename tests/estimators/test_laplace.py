@@ -9,12 +9,13 @@ from scipy.special import expit
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.linear_model import BayesianRidge
+from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
 from skmlp import MixtureDensityRegressor, MLPClassifier, MLPRegressor, TabularMLPRegressor
 from skmlp.inspection import hessian_product, jacobian
-from skmlp.model_selection import GridSearchCV
+from skmlp.model_selection import GridSearchCV, cross_validate
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -232,6 +233,22 @@ def test_other_solvers_weights_and_warm_starts():
     assert not hasattr(model, "posterior_factor_")
 
 
+def test_stacks_of_a_search_give_what_single_fits_give():
+    model = clone(MODEL).set_params(solver="adam", max_iter=20, early_stopping=True)
+    grid = {"laplace": [None, "full", "last_layer"], "n_members": [1, 2]}
+    for parameters in ParameterGrid(grid):
+        only = {name: [value] for name, value in parameters.items()}
+        search = GridSearchCV(clone(model), only | {"alpha": [0.1, 1]}, cv=2)
+        found = search.fit(X, Y).best_estimator_
+        alone = clone(found).fit(X, Y)
+        np.testing.assert_allclose(found.predict(X), alone.predict(X), rtol=1e-9)
+        assert hasattr(found, "posterior_factor_") == (parameters["laplace"] is not None)
+        if parameters["laplace"]:
+            np.testing.assert_allclose(found.predict_interval(X), alone.predict_interval(X), rtol=1e-6)
+    scores = cross_validate(clone(model), X, Y, cv=3, return_estimator=True)
+    assert all(fitted.posterior_factor_.shape == (26, 26) for fitted in scores["estimator"])
+
+
 def test_tables_may_have_it():
     model = TabularMLPRegressor((8,), alpha=1, dropout=0, laplace="last_layer", max_iter=5, random_state=0)
     assert model.fit(X, Y).predict_interval(X).shape == (120, 2)
@@ -253,6 +270,7 @@ REFUSED = {
     "monotonic": (MLPRegressor(monotonic_cst=[1, 0, 0], laplace="full"), "no normal posterior"),
     "skip": (MLPRegressor(skip=True, laplace="last_layer"), "skip=True has two"),
     "too large": (MLPRegressor((200, 100), laplace="full"), "choose laplace='last_layer'"),
+    "still too large": (MLPRegressor((10_000,), laplace="last_layer"), "leave it out"),
 }
 
 

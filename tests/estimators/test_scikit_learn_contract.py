@@ -82,6 +82,7 @@ CONFIGURATIONS = [
     # At a smaller alpha, the last bit of the data grows to the third digit of what L-BFGS predicts.
     {"solver": "lbfgs", "alpha": 30, "n_members": 2, "standardize": True},
     {"early_stopping": True, "validation_fraction": 0.3, "scoring": "loss", "standardize": True},
+    {"solver": "lbfgs", "alpha": "evidence", "laplace": "full", "hidden_layer_sizes": ()},
 ]
 EVERYDAY = [
     {},

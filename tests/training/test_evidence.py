@@ -96,7 +96,9 @@ def test_evidence_of_classes_by_integration():
     assert posterior.noise_variance == 1
 
 
-@SOLVERS
+@pytest.mark.parametrize(
+    "solver", [LBFGS(), pytest.param(LevenbergMarquardt(), marks=pytest.mark.slow)], ids=["lbfgs", "lm"]
+)
 def test_one_alpha_for_each_layer_settles_each(solver):
     run = run_of((3,), SquaredError(), Y[:, np.newaxis], alpha=np.full((1, 2), 0.01))
     Evidence(solver, per_layer=True).minimize(run)
