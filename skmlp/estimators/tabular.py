@@ -211,8 +211,8 @@ class TabularMLPRegressor(BaseTabular, MLPRegressor):
     >>> X = pd.DataFrame({"size": [30.0, None, 55, 32, 58, 61] * 10, "colour": list("rbrbrb") * 10})
     >>> y = X["size"].fillna(40) + 20 * (X["colour"] == "r")
     >>> regressor = TabularMLPRegressor((16,), max_iter=60, random_state=0).fit(X, y)
-    >>> regressor.score(X, y) > 0.9
-    True
+    >>> print(f"{regressor.score(X, y):.1f}")
+    1.0
     """
 
     standardize: bool | str = "targets"

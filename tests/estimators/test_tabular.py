@@ -119,7 +119,7 @@ def test_new_levels_and_holes_at_predict():
     model = regressor().fit(PATIENTS.dropna(), PROGRESS[PATIENTS.notna().all(axis=1)])
     X = PATIENTS.assign(age=None, bmi="never seen", bp=np.nan)
     assert np.isfinite(model.predict(X)).all()
-    with pytest.raises(ValueError, match="'bp' is to be numbers.*Pass numbers, as in fit"):
+    with pytest.raises(ValueError, match=r"'bp' is to be numbers.*Pass numbers, as in fit"):
         model.predict(PATIENTS.assign(bp="high"))
 
 
