@@ -182,7 +182,7 @@ def of_ablations(found: pd.DataFrame) -> list[str]:
     found = found[found["table"].isin(n_models.index[is_complete])]
     words = [
         f"The same with one parameter changed, as ratios to the defaults; {scope(found)}. On so",
-        "few tables, differences of some percent are chance; a test row more or less is up to a third of an error.",
+        "few tables, differences of some percent are chance, and of an error a test row is up to a third.",
     ]
     return ["## What the defaults are made of", "", *words, "", *summary(found, "defaults"), ""]
 
