@@ -65,7 +65,8 @@ LEFT_OUT = """\
 
 ## What is behind its aim, and where to look
 
-- Not yet first by a whole rank for the classification error, as it is for the log-loss.
+- Of the RMSE, it is first by a quarter of a rank only; of error and log-loss, by 1.5. The log-loss
+  without iris and wine is .77 of HistGradientBoosting's, for an aim of .68.
 - california: RMSE .465 with all rows, for an aim of .45. Validated on a part of its training rows (two
   members), no dropout has .480 and a learning rate of 0.005 has .477, the defaults .487; on 2000 rows, silu
   and no dropout are better too. All three are to be measured on more tables before they become defaults.
@@ -174,9 +175,13 @@ def of_searches(found: pd.DataFrame) -> list[str]:
 def of_ablations(found: pd.DataFrame) -> list[str]:
     """Return what each default is worth, in Markdown."""
     found = found.assign(model=found["model"].str.removeprefix(f"{OURS}: "))
+    n_models = found.groupby("table")["model"].nunique()
+    is_complete = n_models == n_models.groupby(n_models.index.isin(REGRESSION)).transform("max")
+    # All ratios are of the same tables.
+    found = found[found["table"].isin(n_models.index[is_complete])]
     words = [
-        f"The same with one parameter changed, as ratios to the defaults; {scope(found)}. Differences of",
-        "two percent are chance.",
+        f"The same with one parameter changed, as ratios to the defaults; {scope(found)}. On so",
+        "few tables, differences of some percent are chance, and of an error a test row is up to a third.",
     ]
     return ["## What the defaults are made of", "", *words, "", *summary(found, "defaults"), ""]
 
