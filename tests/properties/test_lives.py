@@ -52,7 +52,7 @@ def trained_further(model, part):
 class Life(RuleBasedStateMachine):
     """All that users do to an estimator; training of an independent copy must give the same."""
 
-    @initialize(cls=st.sampled_from(CLASSES))
+    @initialize(cls=st.sampled_from(CLASSES[:3]))  # those of tables share all of this, but take minutes
     def begin(self, cls):
         self.model = Choice(cls, BASE).model()
         self.predicted = None
