@@ -27,7 +27,7 @@ def packages(code):
 
 
 def test_all_recipes_are_found():
-    assert len(RECIPES) == 12
+    assert len(RECIPES) == 13
 
 
 @pytest.mark.slow
