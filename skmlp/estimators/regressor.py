@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from skmlp.estimators.base_regressor import BaseRegressor
 from skmlp.estimators.documentation import documented
@@ -158,9 +159,10 @@ class MLPRegressor(BaseRegressor):
             If the network was fitted without ``laplace``: nothing is known of the noise then.
         """
         check_coverage(coverage)
-        mean, std = self.predict(X, return_std=True)
+        check_is_fitted(self)
         if not hasattr(self, "posterior_factor_"):
             raise ValueError("predict_interval needs the noise: fit with laplace='full'.")
+        mean, std = self.predict(X, return_std=True)
         half = ndtri(0.5 + coverage / 2) * std
         return np.stack([mean - half, mean + half], axis=-1)
 
