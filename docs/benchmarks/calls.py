@@ -270,7 +270,7 @@ def in_time(seconds: float) -> str:
 
 
 def table(rows: Iterator[Row], seconds: float, rounds: int) -> str:
-    """Return the times of each row, and the first over the least of the others; say which aims are missed."""
+    """Return times and the first over the least of the others, for each row; say which aims are missed."""
     lines, header = [], ["call"]
     for row in rows:
         print(f"  {row.name} ...", file=sys.stderr)

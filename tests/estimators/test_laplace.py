@@ -104,7 +104,7 @@ def test_intervals_of_what_is_not_known_are_refused():
         clone(MODEL).fit(X, Y).predict_interval(X, 1)
     for n_members in (1, 2):
         model = clone(MODEL).set_params(laplace=None, n_members=n_members).fit(X, Y)
-        with pytest.raises(ValueError, match="predict_interval needs .*laplace='full'"):
+        with pytest.raises(ValueError, match=r"predict_interval needs .*laplace='full'"):
             model.predict_interval(X)
 
 
