@@ -20,7 +20,13 @@ from skmlp.estimators.attributes import publish
 from skmlp.estimators.callbacks import CallbackSupportMixin, monitor_of, with_callbacks
 from skmlp.estimators.documentation_link import DocumentationLinkMixin
 from skmlp.estimators.floating_point import unraised
-from skmlp.estimators.problems import default_parameters, is_valid, is_valid_target, problem_of
+from skmlp.estimators.problems import (
+    default_parameters,
+    is_valid,
+    is_valid_target,
+    parameters_of,
+    problem_of,
+)
 from skmlp.estimators.reusing import leave, take_from
 from skmlp.fitting.choices import NetworkChoices, Params
 from skmlp.fitting.curves import with_own_curves
@@ -32,6 +38,7 @@ from skmlp.fitting.publishing import FittedNetwork, attribute_names, of_member
 from skmlp.fitting.reports import report
 from skmlp.fitting.scaling import Scalers
 from skmlp.fitting.solvers import train
+from skmlp.fitting.streams import at_rest
 from skmlp.fitting.targets import Targets
 from skmlp.fitting.threads import threads_for
 from skmlp.fitting.values import plain
@@ -166,7 +173,8 @@ class BaseMultilayerPerceptron(DocumentationLinkMixin, CallbackSupportMixin, Bas
             report(problem, result, time_is_up=monitor.time_is_up)
             publish(self, fitted_attributes(problem, result))
             if problem.reusable is not None:
-                leave(self, problem.reusable)
+                fitted = FittedNetwork.of_flat(problem.network, result.theta)
+                leave(self, problem.reusable, parameters_of(self), fitted)
         finally:
             monitor.close()
         return self
@@ -177,10 +185,11 @@ class BaseMultilayerPerceptron(DocumentationLinkMixin, CallbackSupportMixin, Bas
 
     def _earlier(self, n_inputs: int) -> Earlier:
         """Return what the last fit left behind."""
-        curves = getattr(self, "_members", None) or [vars(self)]
+        curves, reusable = getattr(self, "_members", None) or [vars(self)], take_from(self)
+        fitted = None if reusable is None else reusable.fitted_of(self)
         return Earlier(
             params=getattr(self, "_fitted_params", {}),
-            fitted=self._fitted_network(n_inputs),
+            fitted=fitted or self._fitted_network(n_inputs),
             scalers=self._scalers(),
             n_seen=getattr(self, "t_", 0),
             optimizer_state=getattr(self, "_optimizer_state", None),
@@ -188,7 +197,7 @@ class BaseMultilayerPerceptron(DocumentationLinkMixin, CallbackSupportMixin, Bas
             curves=curves,
             mean_curves=vars(self),
             alpha=getattr(self, "alpha_", None),
-            reusable=take_from(self),
+            reusable=reusable,
         )
 
     def _scalers(self) -> Scalers:
@@ -213,7 +222,7 @@ class BaseMultilayerPerceptron(DocumentationLinkMixin, CallbackSupportMixin, Bas
     def _fitted_network(self, n_inputs: int) -> FittedNetwork:
         """Return the fitted network."""
         network = self._fitted_choices().network(n_inputs, np.shape(self.coefs_[-1])[-1])
-        return FittedNetwork(network, vars(self))
+        return FittedNetwork.of(network, vars(self))
 
     def _raw_scores(self, X: Any) -> Array:
         """Return the raw scores (n_members, n_samples, n_outputs_)."""
@@ -305,7 +314,9 @@ class BaseMultilayerPerceptron(DocumentationLinkMixin, CallbackSupportMixin, Bas
         state = with_own_curves(super().__getstate__()) | {"_skmlp_version": skmlp.__version__}
         remembered = state.get("_optimizer_state")
         if remembered is not None and not (self.warm_start or remembered["incremental"]):
-            state["_optimizer_state"] = None
+            remembered = state["_optimizer_state"] = None
+        if remembered is not None:
+            state["_optimizer_state"] = at_rest(remembered)
         return state
 
     def __setstate__(self, state: Any) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,11 +41,21 @@ def default_parameters(cls: type[BaseMultilayerPerceptron]) -> dict[str, Any]:
     return {field.name: field.default for field in fields(cls)}
 
 
+@cache
+def _getter(cls: type[BaseMultilayerPerceptron]) -> Callable[[Any], tuple[Any, ...]]:
+    return attrgetter(*default_parameters(cls))
+
+
+def parameters_of(estimator: BaseMultilayerPerceptron) -> tuple[Any, ...]:
+    """Return the constructor parameters as they are."""
+    return _getter(type(estimator))(estimator)
+
+
 def choices_of(estimator: BaseMultilayerPerceptron) -> Choices:
     """Return what the parameters choose, or raise an error that names what is invalid."""
     cls, reusable = type(estimator), left_by(estimator)
     defaults = default_parameters(cls)
-    if reusable is not None and reusable.is_chosen_by(estimator, defaults):
+    if reusable is not None and reusable.is_chosen_by(parameters_of(estimator)):
         return reusable.choices
     params = estimator._params()
     changed = {name: value for name, value in params.items() if value is not defaults.get(name, value)}
@@ -80,7 +92,7 @@ def problem_of(
         earlier=estimator._earlier(reading.data.X.shape[1]) if continuing else None,
         incremental=incremental,
     )
-    if not is_shared:
+    if not is_shared and sparse.issparse(problem.data.X):
         problem = replace(problem, data=problem.data.dense_if_quicker())
     return with_scorers(estimator, problem)
 

@@ -10,15 +10,16 @@ from collections.abc import Hashable
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from skmlp.fitting.publishing import FittedNetwork
 from skmlp.fitting.reusable import Reusable
 
 _left: WeakKeyDictionary[Any, Reusable] = WeakKeyDictionary()
 
 
-def leave(estimator: Any, reusable: Reusable) -> None:
-    """Keep what the next call of this estimator can use."""
+def leave(estimator: Any, reusable: Reusable, params: tuple[Any, ...], fitted: FittedNetwork) -> None:
+    """Keep what the next call of this estimator can use: it has these parameters, and shows this network."""
     if isinstance(estimator, Hashable):  # a subclass need not be
-        reusable.optimizer_state = vars(estimator)["_optimizer_state"]
+        reusable.belongs_to(estimator, params, fitted)
         _left[estimator] = reusable
 
 

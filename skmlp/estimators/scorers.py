@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 def with_scorers(estimator: BaseMultilayerPerceptron, problem: Problem) -> Problem:
     """Return the problem with ``scoring``, and with a ``loss`` that has no gradient."""
     choices, validate = problem.choices, problem.validate
+    if validate is None and choices.cost is None:
+        return problem
     if validate is not None and choices.scoring is not None:
         validate = replace(validate, score=score_of(estimator, problem))
     cost = None if choices.cost is None else Cost(estimator, problem)

@@ -20,6 +20,7 @@ from sklearn.utils import check_random_state
 import skmlp
 from skmlp.fitting.choices import Choices
 from skmlp.fitting.data import Data, Reading
+from skmlp.fitting.streams import at_rest
 from skmlp.network.arrays import Array
 from skmlp.training.checkpoints import parts_of, plain, read, remove_unfinished, state_of, write
 from skmlp.training.result import TrainingResult
@@ -238,8 +239,8 @@ def digests_of_data(reading: Reading, held_out: Data | None, earlier: Earlier | 
         parts |= {"X_val": rows_of(held_out), "y_val": held_out.y}
         parts["sample_weight_val"] = held_out.sample_weight
     if earlier is not None:
-        weights = earlier.fitted.theta(earlier.fitted.dtype)
-        parts["earlier fit"] = weights, earlier.optimizer_state, earlier.n_seen
+        weights, remembered = earlier.fitted.theta(earlier.fitted.dtype), earlier.optimizer_state
+        parts["earlier fit"] = weights, remembered and at_rest(remembered), earlier.n_seen
     return {name: str(joblib.hash(comparable(part), coerce_mmap=True)) for name, part in parts.items()}
 
 

@@ -7,7 +7,8 @@ an ensemble have the members as their first axis.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,12 @@ def by_attribute(specs: list[ParameterSpec], arrays: list[Array]) -> dict[str, l
     return groups
 
 
+def arrays_shown(attributes: Mapping[str, Any], names: Iterable[str]) -> list[Array]:
+    """Return the arrays that the attributes of these ``names`` show."""
+    entries = [entry for name in names for entry in attributes.get(name, ())]
+    return [array for entry in entries for array in (entry if isinstance(entry, list) else [entry])]
+
+
 def attribute_names(network: Network) -> set[str]:
     """Return the names of the attributes that show the network's parameters."""
     return {spec.attribute for specs in network.layout.specs for spec in specs}
@@ -56,6 +63,7 @@ def of_member(value: Any, k: int) -> Any:
     return [of_member(entry, k) for entry in value] if isinstance(value, list) else value[k]
 
 
+@dataclass(frozen=True, eq=False)
 class FittedNetwork:
     """A network with the parameters that fitted attributes show; nothing is copied.
 
@@ -64,29 +72,31 @@ class FittedNetwork:
     Parameters
     ----------
     network : Network
-    attributes : mapping of str to list
-        The fitted attributes.
-
-    Attributes
-    ----------
-    network : Network
     layers : list of lists of arrays
         The views that the layers see.
-
-    Raises
-    ------
-    ValueError
-        If the attributes show arrays of other shapes than the network has.
+    flat : array of shape (K, P), default=None
+        The buffer whose views these are, if there is one.
     """
 
-    def __init__(self, network: Network, attributes: Mapping[str, Any]) -> None:
-        self.network = network
+    network: Network
+    layers: list[list[Array]]
+    flat: Array | None = None
+
+    @classmethod
+    def of(cls, network: Network, attributes: Mapping[str, Any]) -> FittedNetwork:
+        """Return the network that fitted attributes show.
+
+        Raises
+        ------
+        ValueError
+            If the attributes show arrays of other shapes than the network has.
+        """
         entries = {name: iter(attributes.get(name, ())) for name in attribute_names(network)}
         single: bool | None = None
-        self.layers: list[list[Array]] = []
+        layers: list[list[Array]] = []
         for i, specs in enumerate(network.layout.specs):
             if not specs:
-                self.layers.append([])
+                layers.append([])
                 continue
             arrays = [np.asarray(array) for array in arrays_of_layer(specs, entries, i)]
             if single is None:
@@ -94,13 +104,19 @@ class FittedNetwork:
             if single:
                 arrays = [array[np.newaxis] for array in arrays]
             check_arrays(specs, arrays, f"layer {i}, {type(network.layers[i]).__name__}")
-            self.layers.append(
+            layers.append(
                 [
                     array[:, np.newaxis] if len(spec.shape) == 1 else array
                     for spec, array in zip(specs, arrays, strict=True)
                     if spec.constant is None
                 ]
             )
+        return cls(network, layers)
+
+    @classmethod
+    def of_flat(cls, network: Network, theta: Array) -> FittedNetwork:
+        """Return the network with parameters ``theta`` (K, P)."""
+        return cls(network, network.layout.view(theta).layers, theta)
 
     @property
     def dtype(self) -> Any:
@@ -118,6 +134,8 @@ class FittedNetwork:
 
     def theta(self, dtype: Any) -> Array:
         """Return the parameters as a new flat buffer (K, P)."""
+        if self.flat is not None:
+            return self.flat.astype(dtype)
         theta = np.empty((self.n_networks, self.network.layout.n_parameters), dtype=dtype)
         for views, arrays in zip(self.network.layout.view(theta).layers, self.layers, strict=True):
             for view, array in zip(views, arrays, strict=True):

@@ -7,17 +7,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.random.bit_generator import ISeedSequence
 
 from skmlp.fitting.plans import remembered_plan
 from skmlp.fitting.problem import Problem
-from skmlp.network.arrays import Array
+from skmlp.fitting.streams import continued, state_of
 from skmlp.training.state import State
 from skmlp.training.stopping import StopReason
 
 
 def optimizer_state(problem: Problem, state: State, reasons: Sequence[StopReason]) -> dict[str, Any]:
-    """Return what training, stopped for ``reasons``, needs to continue: arrays, strings and numbers."""
+    """Return what training, stopped for ``reasons``, needs to continue.
+
+    Arrays, strings and numbers, but for random streams, see `skmlp.fitting.streams.at_rest`.
+    """
     remembered = {
         "incremental": problem.incremental,
         "validated": state.best_theta is not None,
@@ -34,8 +36,24 @@ def optimizer_state(problem: Problem, state: State, reasons: Sequence[StopReason
         "streams": [stream.bit_generator.state for stream in state.streams],
     }
     if state.random_states:
-        remembered["random_states"] = [r.get_state(legacy=False) for r in state.random_states]
+        remembered["random_states"] = left_streams(problem, state.random_states)
     return remembered
+
+
+def left_streams(problem: Problem, streams: list[np.random.RandomState]) -> list[Any]:
+    """Return where the random streams are after training: what `continued` takes.
+
+    After a ``partial_fit`` these are streams, not their states, which take longer to read than a step. The
+    next call may fail, so it draws from others; these follow when it has not.
+    """
+    if not problem.incremental:
+        return [state_of(stream) for stream in streams]
+    before = (problem.earlier and problem.earlier.optimizer_state or {}).get("random_states", [])
+    if not (len(before) == len(streams) and all(isinstance(b, np.random.RandomState) for b in before)):
+        return [continued(stream) for stream in streams]
+    for stream in before:
+        stream.shuffle(np.arange(len(problem.rows)))
+    return before
 
 
 def resume(problem: Problem, state: State) -> None:
@@ -78,17 +96,3 @@ def resume(problem: Problem, state: State) -> None:
     elif not before["validated"]:  # else the best is a score, not a loss
         state.best[:] = before["best"]
         state.without_improvement[:] = before["without_improvement"]
-
-
-class _NoSeed(ISeedSequence):
-    """The seed of a stream that will continue another: to make a real one takes longer than a step."""
-
-    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> Array:
-        return np.ones(n_words, dtype)
-
-
-def continued(of_stream: dict[str, Any]) -> np.random.RandomState:
-    """Return a new random stream that continues another: one that the user passed in is not rewound."""
-    random_state = np.random.RandomState(np.random.MT19937(_NoSeed()))  # type: ignore[arg-type]
-    random_state.set_state(of_stream)
-    return random_state

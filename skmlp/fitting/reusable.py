@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from operator import is_
 from typing import Any
 
 import numpy as np
 
 from skmlp.fitting.choices import Choices
+from skmlp.fitting.publishing import FittedNetwork, arrays_shown, attribute_names
+from skmlp.network.arrays import Array
 from skmlp.training.stack import Setup
 
 
@@ -25,20 +27,44 @@ class Reusable:
         What shuffles the rows, where ``optimizer_state`` says that it is.
     optimizer_state : dict, or None
         The state of the estimator, see `skmlp.fitting.resuming`, that all this belongs to.
+    params : tuple, or None
+        The parameters of the estimator; None if they may change inside.
+    fitted : FittedNetwork, or None
+        What the fitted attributes show, if they still show the same ``arrays``.
+    arrays : list of arrays
     """
 
     choices: Choices
     setup: Setup | None = None
     random_states: list[np.random.RandomState] = field(default_factory=list)
     optimizer_state: dict[str, Any] | None = None
+    params: tuple[Any, ...] | None = None
+    fitted: FittedNetwork | None = None
+    arrays: list[Array] = field(default_factory=list)
 
-    def is_chosen_by(self, estimator: Any, names: Iterable[str]) -> bool:
-        """Return whether these parameters of ``estimator`` are the same objects as before, and plain."""
-        return all(is_same(getattr(estimator, name), self.choices.params[name]) for name in names)
+    def belongs_to(self, estimator: Any, params: tuple[Any, ...], fitted: FittedNetwork) -> None:
+        """Note what the ``estimator`` is: its parameters, and the network that it shows."""
+        attributes = vars(estimator)
+        self.optimizer_state = attributes["_optimizer_state"]
+        self.params = params if is_plain(params) else None
+        self.fitted = fitted
+        self.arrays = arrays_shown(attributes, attribute_names(fitted.network))
+
+    def fitted_of(self, estimator: Any) -> FittedNetwork | None:
+        """Return the network that ``estimator`` shows, if it is still the same."""
+        if self.fitted is None:
+            return None
+        arrays = arrays_shown(vars(estimator), attribute_names(self.fitted.network))
+        is_same = len(arrays) == len(self.arrays) and all(map(is_, arrays, self.arrays))
+        return self.fitted if is_same else None
+
+    def is_chosen_by(self, params: tuple[Any, ...]) -> bool:
+        """Return whether the parameters are the same objects as before, and plain."""
+        return self.params is not None and all(map(is_, params, self.params))
 
 
-def is_same(value: Any, before: Any) -> bool:
-    """Return whether a parameter is what it was: other than plain values may have changed inside."""
+def is_plain(value: Any) -> bool:
+    """Return whether a parameter cannot change inside."""
     if type(value) is tuple:
-        return type(before) is tuple and len(value) == len(before) and all(map(is_same, value, before))
-    return value is before and (value is None or type(value) in (str, int, float, bool))
+        return all(map(is_plain, value))
+    return value is None or type(value) in (str, int, float, bool)

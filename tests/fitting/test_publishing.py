@@ -69,7 +69,7 @@ def test_constants_are_shown_and_not_stored():
 def test_what_is_shown_is_read_back(normalization, n_networks):
     network = network_of(normalization)
     theta = theta_of(network, n_networks)
-    fitted = FittedNetwork(network, shown(network, theta, single=n_networks == 1))
+    fitted = FittedNetwork.of(network, shown(network, theta, single=n_networks == 1))
     np.testing.assert_array_equal(fitted.theta(float), theta)
     assert fitted.n_networks == n_networks
     for views, expected in zip(fitted.layers, network.layout.view(theta).layers, strict=True):
@@ -102,7 +102,7 @@ def test_a_layer_of_another_kind_is_shown_under_its_own_attribute():
     theta = theta_of(network, 1)
     attributes = shown(network, theta, single=True)
     assert attributes["tables_"][0].shape == (6, 2)
-    np.testing.assert_array_equal(FittedNetwork(network, attributes).theta(float), theta)
+    np.testing.assert_array_equal(FittedNetwork.of(network, attributes).theta(float), theta)
 
 
 def test_other_shapes_are_an_error_that_says_where():
@@ -112,7 +112,7 @@ def test_other_shapes_are_an_error_that_says_where():
     with pytest.raises(
         ValueError, match=r"coefs_: the weights of layer 3, Dense have shape \(9, 2\), expected \(5, 2\)"
     ):
-        FittedNetwork(network, attributes)
+        FittedNetwork.of(network, attributes)
 
 
 def test_a_missing_layer_is_an_error():
@@ -120,7 +120,7 @@ def test_a_missing_layer_is_an_error():
     attributes = shown(network, theta_of(network, 1), single=True)
     attributes["intercepts_"] = attributes["intercepts_"][:2]
     with pytest.raises(ValueError, match="intercepts_ has no entry for layer"):
-        FittedNetwork(network, attributes)
+        FittedNetwork.of(network, attributes)
 
 
 def test_a_constant_that_was_changed_is_an_error():
@@ -128,4 +128,4 @@ def test_a_constant_that_was_changed_is_an_error():
     attributes = shown(network, theta_of(network, 1), single=True)
     attributes["intercepts_"][0] = np.ones(5)
     with pytest.raises(ValueError, match=r"intercepts_: the biases of layer 0, Dense must stay 0\.0"):
-        FittedNetwork(network, attributes)
+        FittedNetwork.of(network, attributes)
