@@ -37,7 +37,7 @@ def compiled_steps(setup: Setup, n_epochs: int) -> MakeSteps | None:
         The maximum number of epochs of training.
     """
     objective, batches = setup.objective, setup.batches
-    if not is_covered(setup):
+    if not (loading.can_load(objective.alpha.dtype) and is_covered(setup)):
         return None
     seconds = seconds_per_step(objective.network, batches.batch_size, len(objective.alpha))
     kernel = kernel_if_it_pays(objective.alpha.dtype, n_epochs * batches.counts.size * seconds)

@@ -173,7 +173,7 @@ class BaseMultilayerPerceptron(DocumentationLinkMixin, CallbackSupportMixin, Bas
             report(problem, result, time_is_up=monitor.time_is_up)
             publish(self, fitted_attributes(problem, result))
             if problem.reusable is not None:
-                fitted = FittedNetwork.of_flat(problem.network, result.theta)
+                fitted = FittedNetwork(problem.network, [], flat=result.theta)
                 leave(self, problem.reusable, parameters_of(self), fitted)
         finally:
             monitor.close()

@@ -17,7 +17,7 @@ _left: WeakKeyDictionary[Any, Reusable] = WeakKeyDictionary()
 
 
 def leave(estimator: Any, reusable: Reusable, params: tuple[Any, ...], fitted: FittedNetwork) -> None:
-    """Keep what the next call of this estimator can use: it has these parameters, and shows this network."""
+    """Keep what the next call can use of an estimator with these parameters, which shows this network."""
     if isinstance(estimator, Hashable):  # a subclass need not be
         reusable.belongs_to(estimator, params, fitted)
         _left[estimator] = reusable

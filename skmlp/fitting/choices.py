@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -229,6 +229,12 @@ class Choices:
     def holds_out(self) -> bool:
         """Whether ``early_stopping`` has an effect."""
         return self.early_stopping and self.is_stochastic
+
+    @cached_property
+    def name_of_schedule(self) -> str:
+        """What equal schedules have in common, whatever the length of their plans."""
+        others = {name: value for name, value in vars(self.schedule).items() if name != "n_epochs"}
+        return f"{type(self.schedule).__name__} {others!r}"
 
     def fitted_params(self) -> dict[str, Any]:
         """Return a copy of the parameters that say what the fitted network computes.

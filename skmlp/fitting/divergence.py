@@ -12,7 +12,7 @@ import numpy as np
 
 from skmlp.fitting.early_stopping import mean_losses
 from skmlp.fitting.problem import Problem
-from skmlp.network.arrays import Array
+from skmlp.network.arrays import Array, are_finite
 from skmlp.network.mixture_density import MixtureDensity
 from skmlp.training.result import TrainingResult
 
@@ -42,7 +42,7 @@ class Verdict:
 def judge(problem: Problem, result: TrainingResult) -> Verdict:
     """Return what the final losses say of the networks of a fit."""
     with np.errstate(over="ignore", invalid="ignore"):
-        is_finite: Array = np.asarray(np.isfinite(result.theta).all(axis=1))
+        is_finite = are_finite(result.theta)
         if problem.cost is not None:
             return Verdict(~is_finite, np.zeros_like(is_finite))
         exploded, absurd = of_batch(problem, result) if problem.incremental else of_fit(problem, result)

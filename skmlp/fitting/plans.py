@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from skmlp.fitting.problem import Problem
-from skmlp.training.schedules import Schedule
 from skmlp.training.state import State
 from skmlp.training.stopping import StopReason
 
@@ -38,7 +37,7 @@ def plan_of(problem: Problem) -> Plan:
     choices, schedule = problem.choices, problem.choices.schedule
     before = None if problem.earlier is None else problem.earlier.optimizer_state
     n_epochs, n_done = schedule.n_epochs or choices.max_iter, 0
-    if before is not None and before.get("schedule") == _name(schedule):
+    if before is not None and before.get("schedule") == choices.name_of_schedule:
         if schedule.n_epochs or problem.incremental:
             n_done = before["n_epochs_done"]
         elif before["cut_short"]:
@@ -60,14 +59,8 @@ def remembered_plan(problem: Problem, state: State, reasons: Sequence[StopReason
     n_done = plan.n_done + max(map(len, state.curves.losses))
     cut = {StopReason.INTERRUPTED, StopReason.CALLBACK, StopReason.MAX_ITER} & set(reasons)
     return {
-        "schedule": _name(problem.choices.schedule),
+        "schedule": problem.choices.name_of_schedule,
         "n_epochs_planned": plan.n_epochs,
         "n_epochs_done": n_done,
         "cut_short": bool(cut) and n_done < plan.n_epochs and not problem.incremental,
     }
-
-
-def _name(schedule: Schedule) -> str:
-    """Return what equal schedules have in common, whatever the length of their plans."""
-    others = {name: value for name, value in vars(schedule).items() if name != "n_epochs"}
-    return f"{type(schedule).__name__} {others!r}"

@@ -72,15 +72,20 @@ class FittedNetwork:
     Parameters
     ----------
     network : Network
-    layers : list of lists of arrays
-        The views that the layers see.
+    views : list of lists of arrays
+        What the attributes show, as the layers see it; not needed with ``flat``.
     flat : array of shape (K, P), default=None
-        The buffer whose views these are, if there is one.
+        The one buffer that they show, if it is known.
     """
 
     network: Network
-    layers: list[list[Array]]
+    views: list[list[Array]]
     flat: Array | None = None
+
+    @property
+    def layers(self) -> list[list[Array]]:
+        """The views that the layers see."""
+        return self.views if self.flat is None else self.network.layout.view(self.flat).layers
 
     @classmethod
     def of(cls, network: Network, attributes: Mapping[str, Any]) -> FittedNetwork:
@@ -113,11 +118,6 @@ class FittedNetwork:
             )
         return cls(network, layers)
 
-    @classmethod
-    def of_flat(cls, network: Network, theta: Array) -> FittedNetwork:
-        """Return the network with parameters ``theta`` (K, P)."""
-        return cls(network, network.layout.view(theta).layers, theta)
-
     @property
     def dtype(self) -> Any:
         """The precision of the parameters."""
@@ -126,6 +126,8 @@ class FittedNetwork:
     @property
     def n_networks(self) -> int:
         """How many networks there are: one, or the members of an ensemble."""
+        if self.flat is not None:
+            return len(self.flat)
         return next(len(array) for layer in self.layers for array in layer)
 
     def cast(self, dtype: Any) -> list[list[Array]]:

@@ -48,7 +48,8 @@ def left_streams(problem: Problem, streams: list[np.random.RandomState]) -> list
     """
     if not problem.incremental:
         return [state_of(stream) for stream in streams]
-    before = (problem.earlier and problem.earlier.optimizer_state or {}).get("random_states", [])
+    remembered = None if problem.earlier is None else problem.earlier.optimizer_state
+    before: list[Any] = [] if remembered is None else remembered.get("random_states", [])
     if not (len(before) == len(streams) and all(isinstance(b, np.random.RandomState) for b in before)):
         return [continued(stream) for stream in streams]
     for stream in before:
@@ -80,7 +81,6 @@ def resume(problem: Problem, state: State) -> None:
     if before is None:
         return
     state.samples_seen[:] = before["samples_seen"]
-    state.moments = before["moments"].astype(state.theta.dtype)  # a copy, in any case
     state.step[:] = before["step"]
     if before["learning_rate_init"] == problem.choices.learning_rate_init:
         state.rate[:] = before["rate"]

@@ -46,7 +46,7 @@ class Reusable:
         """Note what the ``estimator`` is: its parameters, and the network that it shows."""
         attributes = vars(estimator)
         self.optimizer_state = attributes["_optimizer_state"]
-        self.params = params if is_plain(params) else None
+        self.params = params if self.is_chosen_by(params) or is_plain(params) else None
         self.fitted = fitted
         self.arrays = arrays_shown(attributes, attribute_names(fitted.network))
 

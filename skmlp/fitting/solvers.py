@@ -198,7 +198,9 @@ def with_own_rows(state: State, problem: Problem, start: int) -> State:
 def started_state(problem: Problem) -> State:
     """Return the state of a fit before its first step."""
     choices, solver = problem.choices, problem.choices.solver
-    n_networks = len(problem.theta)
+    n_networks, earlier, before = len(problem.theta), problem.earlier, None
+    if earlier is not None:
+        before = earlier.optimizer_state_for(choices, problem.network.layout.n_parameters)
     return State.start(
         problem.theta,
         solver.n_moments if isinstance(solver, Optimizer) else 0,
@@ -208,4 +210,5 @@ def started_state(problem: Problem) -> State:
         streams=problem.streams,
         validated=problem.validate is not None,
         copy=not problem.incremental,  # nothing asks for where a partial_fit began
+        moments=None if before is None else before["moments"],
     )

@@ -6,6 +6,7 @@ A single fit is a stack of one.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from itertools import accumulate
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -43,7 +44,7 @@ def stack_key(problem: Problem) -> Hashable:
 
 def networks_of(problems: Sequence[Problem]) -> list[slice]:
     """Return which networks of the stack are those of each fit."""
-    stops = np.cumsum([len(problem.theta) for problem in problems]).tolist()
+    stops = [*accumulate(len(problem.theta) for problem in problems)]
     return [slice(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
 
 

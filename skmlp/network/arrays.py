@@ -82,6 +82,15 @@ Block: TypeAlias = Array | SparseBlock
 """The rows of a batch for each network, dense (K, n, m) or sparse."""
 
 
+def are_finite(theta: Array) -> Array:
+    """Return which rows of ``theta`` (K, P) hold finite numbers alone."""
+    finite: Array = np.asarray(np.isfinite(np.add.reduce(theta, axis=1)))  # makes no array of booleans
+    for k, is_finite in enumerate(finite.tolist()):
+        if not is_finite:  # or the sum is too large
+            finite[k] = np.isfinite(theta[k]).all()
+    return finite
+
+
 @lru_cache(maxsize=64)
 def ones(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Return an array of ones that all callers share: as a matrix product, sums are quickest."""

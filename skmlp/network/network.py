@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from itertools import chain
-from math import ceil, prod
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -65,8 +65,7 @@ class Network:
 
     def work(self, n_rows: int) -> int:
         """Return the multiplications of the largest product with ``n_rows`` rows."""
-        sizes = (prod(spec.shape) for layer in self.layout.specs for spec in layer if spec.penalized)
-        return n_rows * max(sizes, default=0)
+        return n_rows * max(self.layout.penalized_sizes, default=0)
 
     def rows_per_block(self, n_networks: int) -> int:
         """Return how many rows `output` computes at a time."""

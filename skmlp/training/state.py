@@ -150,15 +150,20 @@ class State(Rows):
         *,
         validated: bool = False,
         copy: bool = True,
+        moments: Array | None = None,
     ) -> State:
         """Return the state before the first step; arrays are copied, random streams are not.
 
-        Without ``copy``, training overwrites ``theta``.
+        Without ``copy``, training overwrites ``theta``. The ``moments`` are those of earlier steps.
         """
         n_networks = len(theta)
         return cls(
             theta=theta.copy() if copy else theta,
-            moments=np.zeros((n_moments, *theta.shape), theta.dtype, like=theta),  # no page is touched
+            moments=(
+                np.zeros((n_moments, *theta.shape), theta.dtype, like=theta)  # no page is touched
+                if moments is None
+                else moments.astype(theta.dtype)
+            ),
             step=np.zeros(n_networks, dtype=int),
             rate=rate.astype(float),
             samples_seen=np.zeros(n_networks, dtype=int),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from skmlp.network.arrays import Array
+from skmlp.network.arrays import Array, are_finite
 from skmlp.training.checkpoints import Saver
 from skmlp.training.result import Epoch, Monitor, TrainingResult
 from skmlp.training.schedules import Schedule
@@ -131,7 +131,7 @@ class StochasticSolver:
             state.without_improvement[lowered] = 0
             stops = dict.fromkeys(networks[plateau & stop].tolist(), StopReason.NO_IMPROVEMENT)
             new_rate = dict(zip(networks[lowered].tolist(), state.rate[lowered].tolist(), strict=True))
-        finite = np.isfinite(loss) & np.isfinite(state.theta).all(axis=1)
+        finite = np.isfinite(loss) & are_finite(state.theta)
         if not finite.all():
             stops |= dict.fromkeys(networks[~finite].tolist(), StopReason.DIVERGED)
         return stops, new_rate

@@ -426,12 +426,12 @@ def assert_plain(value, where):
     [{}, {"solver": "sgd"}, {"solver": "lbfgs"}, {"early_stopping": True}, {"warm_start": True}],
     ids=str,
 )
-def test_fitted_state_is_plain(task, parameters):
+def test_what_is_pickled_is_plain(task, parameters):
     task = TASKS[task]
     model = task.model(**SMALL, max_iter=3, **parameters).fit(task.X, task.y)
     if model.solver != "lbfgs":
         model.partial_fit(task.X, task.y)
-    for name, value in vars(model).items():
+    for name, value in model.__getstate__().items():
         assert_plain(value, name)
 
 

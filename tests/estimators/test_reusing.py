@@ -126,3 +126,38 @@ def test_copies_and_pickles_go_on_by_themselves():
     expected = model.partial_fit(X, NUMBERS)
     same(loaded.partial_fit(X, NUMBERS), expected)
     same(copied.partial_fit(X, NUMBERS), expected)
+
+
+@pytest.mark.parametrize("name", ["regressor", "members", "dropout"])
+def test_weights_written_by_hand_count(name):
+    def replaced(model):
+        model.coefs_[0] = model.coefs_[0] / 2
+
+    def overwritten(model):
+        model.coefs_[0][...] /= 2
+
+    def all_replaced(model):
+        model.intercepts_ = [intercept + 1 for intercept in model.intercepts_]
+
+    for change in (replaced, overwritten, all_replaced):
+        model = begun(name)
+        fresh = copy.deepcopy(model)
+        change(model)
+        change(fresh)
+        same(model.partial_fit(X, NUMBERS), fresh.partial_fit(X, NUMBERS))
+
+
+@pytest.mark.parametrize("shallow", [copy.copy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_what_a_copy_does_leaves_the_stream_of_the_other_alone(shallow):
+    model = begun("regressor", batch_size=8).partial_fit(X, NUMBERS)
+    fresh = copy.deepcopy(model)
+    shallow(model).partial_fit(X, NUMBERS).partial_fit(X[:9], NUMBERS[:9])
+    same(model.partial_fit(X, NUMBERS), fresh.partial_fit(X, NUMBERS))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_warm_start_goes_on_where_partial_fit_ended():
+    model = begun("regressor", batch_size=8, max_iter=2).partial_fit(X, NUMBERS).set_params(warm_start=True)
+    fresh = copy.deepcopy(model)
+    same(model.fit(X, NUMBERS), fresh.fit(X, NUMBERS))
+    same(model.partial_fit(X, NUMBERS), fresh.partial_fit(X, NUMBERS))

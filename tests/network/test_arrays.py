@@ -5,6 +5,7 @@ from scipy import sparse
 from skmlp.network.arrays import (
     CenteredRows,
     SparseBlock,
+    are_finite,
     product,
     product_with_transposed,
     transposed_product,
@@ -113,3 +114,10 @@ def test_transposed_product_of_mostly_empty_columns_makes_no_array_of_the_size_o
     rows = sparse.random(50, 40_000, 1e-4, format="csr", random_state=0)
     delta, out = draw(1, 50, 20), np.empty((1, 40_000, 20))
     assert peak_memory(lambda: transposed_product(SparseBlock([rows]), delta, out)) < out.nbytes / 10
+
+
+def test_rows_are_finite_even_where_their_sum_is_not():
+    largest = np.finfo(float).max
+    theta = np.array([[1.0, 2], [largest, largest], [np.inf, -np.inf], [0, np.nan], [-np.inf, 1]])
+    with np.errstate(all="ignore"):
+        assert are_finite(theta).tolist() == [True, True, False, False, False]
