@@ -87,7 +87,8 @@ class NetworkChoices:
             normalization=None if normalization is None else choice_of(normalization, NORMALIZATIONS),
             loss=loss,
             skip=bool(params["skip"]),
-            is_monotonic=any(signs_of(params.get("monotonic_cst")).values()),
+            is_monotonic=params.get("monotonic_cst") is not None
+            and any(signs_of(params["monotonic_cst"]).values()),
             dropout=tuple(map(float, rates)),
         )
 

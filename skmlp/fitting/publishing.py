@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -53,9 +54,10 @@ def arrays_shown(attributes: Mapping[str, Any], names: Iterable[str]) -> list[Ar
     return [array for entry in entries for array in (entry if isinstance(entry, list) else [entry])]
 
 
-def attribute_names(network: Network) -> set[str]:
+@lru_cache(maxsize=64)
+def attribute_names(network: Network) -> frozenset[str]:
     """Return the names of the attributes that show the network's parameters."""
-    return {spec.attribute for specs in network.layout.specs for spec in specs}
+    return frozenset(spec.attribute for specs in network.layout.specs for spec in specs)
 
 
 def of_member(value: Any, k: int) -> Any:

@@ -48,7 +48,9 @@ def entries(value: Any) -> list[Any] | None:
 def hidden_sizes(value: Any) -> list[int] | None:
     """Return ``hidden_layer_sizes`` as a list, or None if it is not one or more widths."""
     sizes = [value] if isinstance(value, Integral) else entries(value)
-    return None if sizes is None or not all(is_integer(s, 1) for s in sizes) else [int(s) for s in sizes]
+    if sizes is None or not all((type(s) is int and s > 0) or is_integer(s, 1) for s in sizes):
+        return None
+    return [int(s) for s in sizes]
 
 
 def is_quantile(value: Any) -> bool:
