@@ -36,7 +36,7 @@ import skmlp.model_selection
 
 PAGE = Path(__file__).with_suffix(".md")
 N_JOBS = 2
-EPOCHS = 50
+EPOCHS = 100
 SEEDS = [0, 1, 2, 3, 4]
 
 

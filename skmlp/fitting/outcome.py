@@ -20,11 +20,11 @@ def fitted_attributes(problem: Problem, result: TrainingResult) -> dict[str, Any
     theta = result.theta if all_trained else result.theta[trained]
     alpha = result.alpha if all_trained or result.alpha is None else result.alpha[trained]
     attributes = problem.attributes_with(theta) | posterior_attributes(problem, theta, alpha)
-    if result.state is not None:
-        attributes["_optimizer_state"] = optimizer_state(problem, result.state, result.reasons)
-    # Last, when nothing can fail any more: the curves of an earlier fit are extended.
     earlier = problem.earlier
     of_networks = [curves(result, k) for k in trained]
+    # Last, when nothing can fail any more: streams and curves of an earlier fit are continued.
+    if result.state is not None:
+        attributes["_optimizer_state"] = optimizer_state(problem, result.state, result.reasons)
     if not problem.seeds:
         return attributes | continued(of_networks[0], {} if earlier is None else earlier.curves[0])
     mean = mean_curves(of_networks)
