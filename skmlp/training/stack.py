@@ -30,6 +30,9 @@ ROWS_AHEAD = 1024
 CONSTANTS_AT_A_TIME = 16_384
 """Maximum number of steps, times networks, whose constants are computed at once."""
 
+STEPS_BETWEEN_SWEEPS = 128
+"""After so many steps, moments are swept: with beta_1=0.9, none becomes subnormal in between."""
+
 _Constants: TypeAlias = tuple[Array, Array | None, tuple[PerNetwork, ...]]
 """Of n steps and one more: the rates (n + 1, K, 1), factors on the weights, the optimizer's constants."""
 
@@ -171,7 +174,10 @@ class Stack:
             self._coming, self._rate_of_coming = Stack._coming_steps(this, factors), state.rate
             self._tables, self._left = Stack._coming_tables(this, factors), None
         values, rate = self._one_by_one() if self._steps is None else self._many_at_once(self._steps)
+        n_sweeps = state.step // STEPS_BETWEEN_SWEEPS
         state.step += len(counts)
+        if (is_due := state.step // STEPS_BETWEEN_SWEEPS > n_sweeps).any():
+            sweep(state.moments, is_due)
         state.samples_seen += setup.batches.n_rows
         # Each network's values lie together: their sum then has the same bits in a stack as alone.
         weighted = np.ascontiguousarray((values * counts).T)
@@ -256,6 +262,20 @@ class Stack:
             values = values[..., 0, 0]
         is_fixed = np.ndim(constant) < 3
         return repeat(values, n_steps) if is_fixed else iter([values[i, ...] for i in range(n_steps)])
+
+
+def sweep(moments: Array, networks: Array) -> None:
+    """Set to zero the ``moments`` (n, K, P) of some networks that would soon be subnormal numbers.
+
+    The mean gradient of a unit that has died shrinks by beta_1 in each step and never is zero: processors
+    take a hundred times as long for numbers below ``tiny``. A moment that small moves no parameter.
+    """
+    limits = np.finfo(moments.dtype)
+    least = limits.tiny / limits.eps
+    for rows, columns in cache_blocks(*moments.shape[1:]):
+        for moment in moments:
+            block = moment[rows, columns]
+            np.copyto(block, 0, where=(np.abs(block) < least) & networks[rows, np.newaxis])
 
 
 def clip(gradient: Array, max_norm: Array) -> None:

@@ -10,10 +10,11 @@ from scipy import sparse
 
 from skmlp.network.losses import BinaryLogLoss, Focal, Huber, LogLoss, Poisson, SquaredError
 from skmlp.network.normalizations import BatchNormalization, LayerNormalization
+from skmlp.training import stack
 from skmlp.training.optimizers import OPTIMIZERS, SGD, Adam, NAdam, RMSprop
 from skmlp.training.result import Monitor
 from skmlp.training.schedules import Adaptive, Constant, Cosine, InverseScaling, Linear, OneCycle
-from skmlp.training.stack import clip
+from skmlp.training.stack import clip, sweep
 from skmlp.training.state import Curves, State
 from skmlp.training.stopping import StopReason
 from tests.crossing import crossed
@@ -355,6 +356,39 @@ def test_weight_decay_shrinks_the_weights_alone_and_by_the_rate():
         theta[:, :n_penalized], start[:, :n_penalized] * 0.95 ** (13 * 4), rtol=1e-12
     )
     np.testing.assert_allclose(theta[:, n_penalized:], start[:, n_penalized:], rtol=0, atol=1e-290)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_sweeping_makes_zeros_of_what_would_soon_be_subnormal(dtype):
+    tiny, eps = np.finfo(dtype).tiny, np.finfo(dtype).eps
+    row = np.array([0, 1, -1, tiny / 4, -tiny, tiny / (2 * eps), -2 * tiny / eps, np.nan, np.inf], dtype)
+    moments = np.array([[row, row, row], [-row, -row, -row]])
+    sweep(moments, np.array([True, False, True]))
+    swept = np.array([0, 1, -1, 0, 0, 0, -2 * tiny / eps, np.nan, np.inf], dtype)
+    np.testing.assert_array_equal(moments, [[swept, row, swept], [-swept, -row, -swept]])
+
+
+@pytest.mark.parametrize("optimizer", [ADAM[0], NESTEROV[0]], ids=["adam", "sgd"])
+def test_moments_of_units_that_died_do_not_become_subnormal(optimizer, monkeypatch):
+    def trained():
+        training = Training(
+            [replace(optimizer, alpha=0.0, rate=1e-3)], activation="relu", dtype="float32", max_iter=300
+        )
+        training.network.layout.view(training.state.theta).layers[0][1][...] = -1e3  # no unit is active
+        training.state.moments[...] = 1e-7
+        return training.run()
+
+    swept = trained()
+    monkeypatch.setattr(stack, "STEPS_BETWEEN_SWEEPS", 10**9)
+    unswept = trained()
+
+    def n_subnormal(result):
+        moments = np.abs(result.state.moments)
+        return np.count_nonzero((moments > 0) & (moments < np.finfo("float32").tiny))
+
+    assert n_subnormal(unswept) > 0
+    assert n_subnormal(swept) == 0
+    np.testing.assert_array_equal(swept.theta, unswept.theta)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
