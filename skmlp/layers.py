@@ -1,4 +1,4 @@
-"""Normalizations with settings of their own, for the parameter ``normalization``.
+"""Layers with settings of their own, for the parameters ``normalization`` and ``input_layer``.
 
 Examples
 --------
@@ -8,6 +8,7 @@ Examples
 BatchNormalization(epsilon=1e-05, momentum=0.05)
 """
 
+from skmlp.network.input_layers import INPUT_LAYERS, Embedding, InputLayer, PeriodicEmbedding, Scaling
 from skmlp.network.normalizations import (
     NORMALIZATIONS,
     BatchNormalization,
@@ -16,8 +17,13 @@ from skmlp.network.normalizations import (
 )
 
 __all__ = [
+    "INPUT_LAYERS",
     "NORMALIZATIONS",
     "BatchNormalization",
+    "Embedding",
+    "InputLayer",
     "LayerNormalization",
     "Normalization",
+    "PeriodicEmbedding",
+    "Scaling",
 ]

@@ -11,6 +11,8 @@ coefs_ : list of ndarray of shape (n_inputs, n_units), or (n_members, n_inputs, 
     Weights of each layer; of an ensemble, those of all members.
 intercepts_ : list of ndarray of shape (n_units,), or (n_members, n_units)
     Biases of each layer.
+input_parameters_ : list of ndarray, or of lists of them
+    The arrays of each layer at the input, see :mod:`skmlp.layers`; only with ``input_layer``.
 normalization_parameters_ : list of lists of ndarray of shape (n_units,), or (n_members, n_units)
     Gain and shift of each hidden layer, and with 'batch' its running mean and variance; only with
     ``normalization``.

@@ -96,6 +96,7 @@ class BaseMultilayerPerceptron(DocumentationLinkMixin, CallbackSupportMixin, Bas
     initializer: str | Initializer = "auto"
     dropout: float | Sequence[float] = 0.0
     normalization: str | Normalization | None = None
+    input_layer: Any = None
     skip: bool = False
     scoring: str | Callable[..., Any] | None = None
     n_members: int = 1
@@ -209,7 +210,9 @@ class BaseMultilayerPerceptron(DocumentationLinkMixin, CallbackSupportMixin, Bas
         coefs = self.coefs_
         is_fitted = hasattr(self, "_fitted_params")
         params = (
-            {"initializer": "auto", "skip": False} | self._fitted_params if is_fitted else self._params()
+            {"initializer": "auto", "skip": False, "input_layer": None} | self._fitted_params
+            if is_fitted
+            else self._params()
         )
         params |= {"hidden_layer_sizes": tuple(np.shape(coef)[-1] for coef in coefs[:-1])}
         return NetworkChoices.of(params, type(self)._loss_of(params))
@@ -223,6 +226,10 @@ class BaseMultilayerPerceptron(DocumentationLinkMixin, CallbackSupportMixin, Bas
         """Return the fitted network."""
         network = self._fitted_choices().network(n_inputs, np.shape(self.coefs_[-1])[-1])
         return FittedNetwork.of(network, vars(self))
+
+    def _n_inputs(self) -> int:
+        """Return how many inputs the fitted network has."""
+        return int(getattr(self, "n_features_in_", np.shape(self.coefs_[0])[-2]))
 
     def _raw_scores(self, X: Any) -> Array:
         """Return the raw scores (n_members, n_samples, n_outputs_)."""
@@ -293,7 +300,7 @@ class BaseMultilayerPerceptron(DocumentationLinkMixin, CallbackSupportMixin, Bas
             raise AttributeError("members_ are those of an ensemble: fit with n_members=2 or more.")
         # Where max_time has left only one of them, its arrays are those of a single network.
         left_alone = self.coefs_[0].ndim == 2
-        network = self._fitted_network(self.coefs_[0].shape[-2]).network
+        network = self._fitted_network(self._n_inputs()).network
         names = {*attribute_names(network), *(name for name in OF_NETWORKS if hasattr(self, name))}
         names = set() if left_alone else names
         return [self._member(k, names) for k in range(len(self._members))]

@@ -14,6 +14,7 @@ from skmlp.estimators.classifier import MLPClassifier
 from skmlp.estimators.documentation import documented
 from skmlp.estimators.multilayer_perceptron import BaseMultilayerPerceptron
 from skmlp.estimators.regressor import MLPRegressor
+from skmlp.fitting.choices import NetworkChoices
 from skmlp.fitting.targets import NumericTargets, RangedTargets
 from skmlp.network.activations import Activation
 from skmlp.network.arrays import Array
@@ -45,11 +46,19 @@ class BaseTabular(BaseMultilayerPerceptron):
     categorical_features: Any = "from_dtype"
     n_bins: int | str = "auto"
     max_levels: int = 64
+    embedding_size: int | None = None
 
     def _params(self) -> dict[str, Any]:
         params = super()._params()
-        encoding = Encoding(params["categorical_features"], params["n_bins"], params["max_levels"])
+        names = "categorical_features", "n_bins", "max_levels", "embedding_size"
+        encoding = Encoding(*(params[name] for name in names))
         return params | {"encoding": encoding}
+
+    def _n_inputs(self) -> int:
+        return int(self.encoder_.n_inputs)
+
+    def _fitted_choices(self) -> NetworkChoices:
+        return super()._fitted_choices().behind(self.encoder_.input_layers)
 
     def _can_partial_fit(self) -> bool:
         raise AttributeError(

@@ -16,6 +16,7 @@ from skmlp.fitting.values import entries, hidden_sizes
 from skmlp.network.activations import ACTIVATIONS, Activation
 from skmlp.network.hyperparameters import per_network
 from skmlp.network.initializers import INITIALIZERS, Initializer
+from skmlp.network.input_layers import INPUT_LAYERS, InputLayer
 from skmlp.network.losses import LOSSES, LogLoss, Loss, Quantile, SquaredError
 from skmlp.network.mixture_density import MixtureDensity
 from skmlp.network.monotonic import Mirrored
@@ -53,6 +54,8 @@ class NetworkChoices:
     initializer : Initializer
     normalization : Normalization, or None
     skip : bool
+    input_layers : tuple of InputLayer
+        What comes before the first hidden layer.
     dropout : tuple of float
         One rate per hidden layer.
     is_monotonic : bool
@@ -68,6 +71,7 @@ class NetworkChoices:
     loss: Loss
     skip: bool
     is_monotonic: bool
+    input_layers: tuple[InputLayer, ...]
     dropout: tuple[float, ...] = per_network()
 
     @classmethod
@@ -89,8 +93,13 @@ class NetworkChoices:
             skip=bool(params["skip"]),
             is_monotonic=params.get("monotonic_cst") is not None
             and any(signs_of(params["monotonic_cst"]).values()),
+            input_layers=input_layers_of(params["input_layer"]),
             dropout=tuple(map(float, rates)),
         )
+
+    def behind(self, layers: tuple[InputLayer, ...]) -> NetworkChoices:
+        """Return the same behind other layers at the input."""
+        return replace(self, input_layers=(*layers, *self.input_layers)) if layers else self
 
     def network(self, n_inputs: int, n_outputs: int) -> Network:
         """Return the network with ``n_inputs`` inputs and ``n_outputs`` raw scores."""
@@ -119,6 +128,7 @@ def _network(choices: NetworkChoices, n_inputs: int, n_outputs: int) -> Network:
         normalization=choices.normalization,
         dropout=choices.dropout,
         skip=choices.skip,
+        input_layers=choices.input_layers,
     )
 
 
@@ -265,6 +275,14 @@ class Choices:
         else:
             size = self.batch_size
         return min(size, n_samples)
+
+
+def input_layers_of(choice: Any) -> tuple[InputLayer, ...]:
+    """Return the layers that the parameter ``input_layer`` chooses."""
+    if choice is None:
+        return ()
+    names = entries(choice)
+    return tuple(choice_of(name, INPUT_LAYERS) for name in ([choice] if names is None else names))
 
 
 def signs_of(monotonic_cst: Any) -> dict[str | int, int]:

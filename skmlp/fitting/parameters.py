@@ -36,6 +36,7 @@ from skmlp.fitting.values import (
 )
 from skmlp.network.activations import ACTIVATIONS, Activation
 from skmlp.network.initializers import INITIALIZERS, Initializer
+from skmlp.network.input_layers import INPUT_LAYERS, InputLayer
 from skmlp.network.losses import LOSSES, LogLoss, Loss, ProbabilisticLoss
 from skmlp.network.normalizations import NORMALIZATIONS, Normalization
 from skmlp.network.quantiles import Quantiles
@@ -202,6 +203,16 @@ PARAMETERS: dict[str, Parameter] = {
         """
         Centres and scales what enters each activation: 'batch' over the samples of a batch (over running
         averages in prediction), 'layer' over the units of the layer.
+        """,
+        predicts=True,
+    ),
+    "input_layer": Parameter(
+        f"{named_or(INPUT_LAYERS, InputLayer)[0]}, or None, or a list of them",
+        lambda value: value is None or per_layer(value, named_or(INPUT_LAYERS, InputLayer)[1]),
+        """
+        What the network learns of each feature before the first hidden layer: 'scaling' a factor for each,
+        'periodic' numbers that waves of learned frequencies make of each; a list has several, one behind
+        the other. For features of about unit variance, and dense X; see :mod:`skmlp.layers`.
         """,
         predicts=True,
     ),
@@ -469,6 +480,14 @@ PARAMETERS: dict[str, Parameter] = {
         "int >= 2",
         lambda value: is_integer(value, 2),
         "At most this many inputs for each category: the rarest levels share one.",
+    ),
+    "embedding_size": Parameter(
+        "int >= 1, or None",
+        lambda value: value is None or is_integer(value, 1),
+        """
+        The length of a vector that is learned for each level of a category with more than 8 levels, in
+        place of an indicator for each [4]_; None: indicators for all.
+        """,
     ),
     "clip_predictions": Parameter(
         "bool",

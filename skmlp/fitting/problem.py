@@ -210,7 +210,7 @@ def prepare(
     """
     given, targets = reading.data, reading.targets
     choices = choices.for_samples(len(given.y))
-    network = choices.network.network(given.X.shape[1], targets.loss.n_scores(targets.n_outputs))
+    network = network_of(choices, reading)
     file = None if incremental else file_of(choices, reading, held_out, earlier)
     seed = choices.random_state if file is None or file.seed is None else file.seed
     # To seed a stream takes as long as a step: where that of the earlier fit continues, it is not made.
@@ -265,6 +265,19 @@ def prepare(
         validate=None if held_out is None else Validation(network, targets, scalers.scaled(held_out)),
         reusable=reusable_of(choices, earlier) if incremental else None,
     )
+
+
+def network_of(choices: Choices, reading: Reading) -> Network:
+    """Return the network that is chosen, for the features and targets that are given."""
+    X, targets, chosen = reading.data.X, reading.targets, choices.network
+    if chosen.input_layers and not isinstance(X, np.ndarray):
+        raise ValueError(
+            f"input_layer={choices.params['input_layer']!r} needs a dense X: pass X.toarray(), or leave it"
+            " out."
+        )
+    if choices.encoding is not None:
+        chosen = chosen.behind(reading.features["encoder_"].input_layers)
+    return chosen.network(X.shape[1], targets.loss.n_scores(targets.n_outputs))
 
 
 def check_posterior(laplace: str | None, network: Network) -> None:

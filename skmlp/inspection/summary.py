@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skmlp.inspection.plotting import check_is_ours
@@ -83,7 +82,7 @@ def summary(estimator: Any) -> Summary:
     """
     check_is_ours(estimator)
     check_is_fitted(estimator)
-    fitted = estimator._fitted_network(np.shape(estimator.coefs_[0])[-2])
+    fitted = estimator._fitted_network(estimator._n_inputs())
     network, n_members, dtype = fitted.network, fitted.n_networks, fitted.dtype
     rows: list[tuple[str, tuple[int, ...], int, int]] = []
     for i, (layer, specs) in enumerate(zip(network.layers, network.layout.specs, strict=True)):

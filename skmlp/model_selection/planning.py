@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from math import ceil
 from typing import Any
 
@@ -238,7 +239,7 @@ def network_of(choices: Choices, part: TrainingPart) -> Network:
             n_inputs = choices.encoding.n_inputs(part.X, n_rows_of(part))
         return choices.network.network(n_inputs, n_scores(choices, part))
     except (IndexError, TypeError, ValueError):  # the fit itself will raise
-        return choices.network.network(1, 1)
+        return replace(choices.network, input_layers=()).network(1, 1)
 
 
 def n_scores(choices: Choices, part: TrainingPart) -> int:

@@ -219,6 +219,7 @@ def multilayer_perceptron(
     normalization: Normalization | None = None,
     dropout: Sequence[float] = (),
     skip: bool = False,
+    input_layers: Sequence[Layer] = (),
 ) -> Network:
     """Return the network of dense layers with activations between them and raw scores at the end.
 
@@ -235,13 +236,15 @@ def multilayer_perceptron(
         The rate after each activation; empty: none.
     skip : bool, default=False
         Whether a linear path leads from the inputs to the raw scores.
+    input_layers : sequence of Layer, default=()
+        What comes before the first dense layer.
     """
     n_hidden = len(hidden_layer_sizes)
     initializer = initializer or Auto()
     activations = [activation] * (n_hidden + 1) if isinstance(activation, Activation) else [*activation]
     rates = dropout or [0.0] * n_hidden
     has_biases = not isinstance(normalization, BatchNormalization)
-    layers: list[Layer] = []
+    layers: list[Layer] = [*input_layers]
     for n_units, f, rate in zip(hidden_layer_sizes, activations, rates, strict=False):
         layers += [Dense(n_units, initializer, f, has_biases)]
         layers += [normalization] if normalization else []

@@ -41,6 +41,10 @@ class ParameterSpec:
         The value of all elements of an array that is shown, but neither stored nor learned.
     learned : bool, default=True
         Whether it follows a gradient. Running statistics do not.
+    rate_factor : float, default=1.0
+        What the learning rate is multiplied by for this array: each step of it is so much longer.
+    decay_factor : float, default=1.0
+        What the weight decay is multiplied by, if it is penalized.
     """
 
     name: str
@@ -49,6 +53,8 @@ class ParameterSpec:
     penalized: bool = False
     constant: float | None = None
     learned: bool = True
+    rate_factor: float = 1.0
+    decay_factor: float = 1.0
 
     @property
     def shape_in_layer(self) -> tuple[int, ...]:
@@ -100,6 +106,17 @@ class Layout:
                 places.append((slice(start, stop), spec.shape_in_layer, spec.penalized))
             self._places.append(places)
         self.n_parameters = next_start[False]
+
+    def factors(self) -> tuple[Array, Array] | None:
+        """Return the factors on each step (P,) and on weight decay (n_penalized,); None if all are 1."""
+        specs = [spec for layer in self.specs for spec in layer if spec.constant is None]
+        specs = [spec for first in (True, False) for spec in specs if spec.penalized is first]
+        if all(spec.rate_factor == spec.decay_factor == 1 for spec in specs):
+            return None
+        sizes = [prod(spec.shape) for spec in specs]
+        rates = np.repeat([spec.rate_factor for spec in specs], sizes)
+        decays = np.repeat([spec.decay_factor for spec in specs], sizes)
+        return rates, (rates * decays)[: self.n_penalized]
 
     def starts(self, layer: int) -> list[int]:
         """Return where the arrays that are stored of a layer begin in a row of the buffer."""

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from sklearn.impute import MissingIndicator
 from sklearn.pipeline import FeatureUnion
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 from sklearn.utils import _safe_indexing
 
 from skmlp.network.arrays import Array
+from skmlp.network.input_layers import Embedding
 from skmlp.tables.columns import Column, as_table, category_mask, columns_of
 from skmlp.tables.numbers import PiecewiseLinearEncoder, SmoothClip
 
@@ -23,6 +24,10 @@ MAX_BINS, ROWS_PER_FURTHER_BIN, MAX_INPUTS = 64, 500, 1024
 
 ROWS_FOR_A_LOOK = 500
 
+FEW_LEVELS = 8
+"""Categories with no more levels have an indicator for each, also where others are embedded
+[Holzmueller, Grinsztajn & Steinwart 2024, appendix A]."""
+
 
 @dataclass(frozen=True)
 class Encoding:
@@ -33,6 +38,7 @@ class Encoding:
     categorical_features : 'from_dtype', array-like or None
     n_bins : int or 'auto'
     max_levels : int
+    embedding_size : int or None
 
     They are the parameters of these names of `skmlp.TabularMLPClassifier`.
     """
@@ -40,6 +46,7 @@ class Encoding:
     categorical_features: Any
     n_bins: Any
     max_levels: int
+    embedding_size: int | None = None
 
     def bins_for(self, n_samples: int, n_columns: int) -> int:
         """Return the number of bins: small data get few, to whose edges they could be fitted."""
@@ -76,6 +83,10 @@ class TableEncoder:
     is_category : array of bool of shape (n_columns,)
     numbers : FeatureUnion, or None
     levels : OneHotEncoder, or None
+        Of the categories that have indicators.
+    codes : OrdinalEncoder, or None
+        Of those that are embedded; their codes are the last inputs.
+    n_inputs : int
     """
 
     def __init__(self, encoding: Encoding, columns: list[Column]) -> None:
@@ -85,13 +96,28 @@ class TableEncoder:
         if not self.is_category.all():
             numbers = self._numbers(columns)
             self.numbers = of_numbers(encoding.bins_for(*numbers.shape)).fit(numbers)
-        if self.is_category.any():
+        self.codes: OrdinalEncoder | None = None
+        self.is_embedded = np.zeros_like(self.is_category)
+        if encoding.embedding_size is not None:
+            pairs = zip(columns, self.is_category, strict=True)
+            self.is_embedded[:] = [named and len(set(c.levels())) > FEW_LEVELS for c, named in pairs]
+        if self.is_embedded.any():
+            self.codes = OrdinalEncoder(
+                handle_unknown="use_encoded_value",
+                unknown_value=-1,
+                encoded_missing_value=encoding.max_levels,
+                max_categories=encoding.max_levels,
+                dtype=np.float32,
+            ).fit(self._levels(columns, self.is_embedded))
+        if (self.is_category & ~self.is_embedded).any():
             self.levels = OneHotEncoder(
                 handle_unknown="infrequent_if_exist",
                 max_categories=encoding.max_levels,
                 sparse_output=False,
                 dtype=np.float32,
-            ).fit(self._levels(columns))
+            ).fit(self._levels(columns, self.is_category & ~self.is_embedded))
+        self.n_inputs = self.transform(columns, np.float32).shape[1]
+        self.max_levels, self.embedding_size = encoding.max_levels, encoding.embedding_size
 
     def transform(self, columns: list[Column], dtype: Any) -> Array:
         """Return what a network sees of a table, (n_samples, n_inputs)."""
@@ -99,8 +125,20 @@ class TableEncoder:
         if self.numbers is not None:
             parts.append(self.numbers.transform(self._numbers(columns)))
         if self.levels is not None:
-            parts.append(self.levels.transform(self._levels(columns)))
+            parts.append(self.levels.transform(self._levels(columns, self.is_category & ~self.is_embedded)))
+        if self.codes is not None:
+            parts.append(self.codes.transform(self._levels(columns, self.is_embedded)))
         return np.concatenate(parts, axis=1, dtype=dtype, casting="same_kind")
+
+    @property
+    def input_layers(self) -> tuple[Embedding, ...]:
+        """The layer that looks up the codes, if there are any."""
+        if self.codes is None or self.embedding_size is None:
+            return ()
+        # The code of what is missing is the last.
+        columns = range(self.n_inputs - len(self.codes.categories_), self.n_inputs)
+        n_levels = dict.fromkeys(columns, self.max_levels + 1)
+        return (Embedding(n_levels=n_levels, n_units=self.embedding_size),)
 
     def signs_of_inputs(self, signs: list[int], names: list[Any]) -> list[int]:
         """Return the signs of all inputs with which the network rises or falls with the columns.
@@ -123,6 +161,7 @@ class TableEncoder:
                 found.append(of_numbers[parts["bins"].column_])
         if self.levels is not None:
             found.append(np.zeros(len(self.levels.get_feature_names_out()), dtype=int))
+        found.append(np.zeros(self.is_embedded.sum(), dtype=int))
         of_inputs: list[int] = np.concatenate(found).tolist()
         return of_inputs
 
@@ -130,8 +169,8 @@ class TableEncoder:
         pairs = zip(columns, self.is_category, strict=True)
         return np.stack([column.numbers() for column, named in pairs if not named], axis=1)
 
-    def _levels(self, columns: list[Column]) -> Array:
-        pairs = zip(columns, self.is_category, strict=True)
+    def _levels(self, columns: list[Column], mask: Array) -> Array:
+        pairs = zip(columns, mask, strict=True)
         return np.stack([column.levels() for column, named in pairs if named], axis=1)
 
 

@@ -16,7 +16,7 @@ from skmlp.network.monotonic import Bounds, project
 from skmlp.network.objective import Objective
 from skmlp.network.parameters import cache_blocks
 from skmlp.training.batches import Batches
-from skmlp.training.optimizers import Optimizer
+from skmlp.training.optimizers import Arrays, Optimizer
 from skmlp.training.state import State
 from skmlp.training.stopping import Stopping
 
@@ -38,6 +38,10 @@ _Constants: TypeAlias = tuple[Array, Array | None, tuple[PerNetwork, ...]]
 
 _Step: TypeAlias = tuple[Array, Array | None, tuple[Array, ...]]
 """The rates (K,), the factor on the weights (None: no weight decay), and the optimizer's constants."""
+
+
+Update: TypeAlias = Callable[[Array, Array, Arrays, Arrays], None]
+"""`skmlp.training.optimizers.Optimizer.update`."""
 
 
 class Steps(Protocol):
@@ -141,6 +145,8 @@ class Stack:
         layout, self._gradient = setup.objective.network.layout, setup.objective.room
         self._parameters, gradient = layout.view(state.theta), self._gradient.flat
         self._weights = state.theta[:, : layout.n_penalized]
+        factors = layout.factors()
+        self._decay_factors = None if factors is None else factors[1].astype(gradient.dtype)
         blocks = cache_blocks(*gradient.shape)
         # The first block is the largest. Scratch arrays are contiguous too, see `cache_blocks`.
         scratch = np.empty_like(gradient, shape=(setup.optimizer.n_scratch, gradient[blocks[0]].size))
@@ -149,7 +155,10 @@ class Stack:
             slope = gradient[block]
             arrays = [moment[block] for moment in state.moments]
             arrays += [room[: slope.size].reshape(slope.shape) for room in scratch]
-            self._blocks.append((block[0], state.theta[block], slope, tuple(arrays)))
+            update: Update = setup.optimizer.update
+            if factors is not None:
+                update = scaled(update, factors[0][block[1]].astype(gradient.dtype))
+            self._blocks.append((block[0], state.theta[block], slope, tuple(arrays), update))
 
     def keep(self, networks: Array) -> Stack:
         """Return the stack of some of the networks, given as a boolean mask over K."""
@@ -186,7 +195,7 @@ class Stack:
     def _one_by_one(self) -> tuple[Array, Array]:
         """Take the steps of an epoch; return E in each, shape (n_batches, K), and the last rates (K,)."""
         setup, state, parameters, gradient = self.setup, self.state, self._parameters, self._gradient
-        objective, update = setup.objective, setup.optimizer.update
+        objective = setup.objective
         norms, values, step, rate = objective.empty_norms(len(setup.batches.counts)), [], 0, state.rate
         for chunk in setup.batches.gather(state.order):
             first = step
@@ -198,8 +207,10 @@ class Stack:
                 if setup.max_grad_norm is not None:
                     clip(gradient.flat, setup.max_grad_norm)
                 if decay is not None:
+                    if self._decay_factors is not None:
+                        decay = 1 - (1 - decay) * self._decay_factors
                     np.multiply(self._weights, decay, out=self._weights)
-                for rows, theta, slope, moments in self._blocks:
+                for rows, theta, slope, moments, update in self._blocks:
                     update(theta, slope, moments, tuple([c[rows] if c.ndim else c for c in constants]))
                 if setup.bounds is not None:
                     project(state.theta, setup.bounds)
@@ -262,6 +273,19 @@ class Stack:
             values = values[..., 0, 0]
         is_fixed = np.ndim(constant) < 3
         return repeat(values, n_steps) if is_fixed else iter([values[i, ...] for i in range(n_steps)])
+
+
+def scaled(update: Update, factors: Array) -> Update:
+    """Return an optimizer's ``update`` whose steps are multiplied by ``factors`` (p,)."""
+
+    def scaled_update(theta: Array, gradient: Array, moments: Arrays, constants: Arrays) -> None:
+        before = theta.copy()
+        update(theta, gradient, moments, constants)
+        np.subtract(theta, before, out=theta)
+        np.multiply(theta, factors, out=theta)
+        np.add(theta, before, out=theta)
+
+    return scaled_update
 
 
 def sweep(moments: Array, networks: Array) -> None:
