@@ -20,7 +20,8 @@ PUBLIC = {
     "skmlp.inspection": "AttributionDisplay DensityDisplay GradientCheck LossCurveDisplay NetworkDisplay"
     " Summary TrainingAnimation WeightsDisplay check_gradients hessian_product hidden_activations"
     " integrated_gradients jacobian summary",
-    "skmlp.layers": "BatchNormalization LayerNormalization NORMALIZATIONS Normalization",
+    "skmlp.layers": "BatchNormalization Embedding INPUT_LAYERS InputLayer LayerNormalization NORMALIZATIONS"
+    " Normalization PeriodicEmbedding Scaling",
     "skmlp.losses": "AbsoluteError BinaryFocal BinaryLogLoss BinaryLoss Focal Gamma Huber LOSSES LogLoss"
     " Loss MulticlassLoss Poisson ProbabilisticLoss Quantile Quantiles SquaredError",
     "skmlp.metrics": "DistributionScorer crps interval_coverage interval_coverage_scorer interval_width"

@@ -229,7 +229,7 @@ class Embedding(InputLayer):
     def forward(self, parameters: list[Array], trace: Trace) -> None:
         x = cast(Array, trace.x)
         numbers, embedded = self._parts(trace.output)
-        numbers[...] = x[..., self._others(x.shape[-1])]
+        numbers[...] = x[..., self.others(x.shape[-1])]
         for i, table in enumerate(parameters):
             rows, is_known = self._rows(x, i, embedded.shape[:2])
             found = np.take_along_axis(table, rows[..., np.newaxis], axis=1)
@@ -246,9 +246,9 @@ class Embedding(InputLayer):
             table[...] = sums.reshape(table.shape)
         if trace.delta_x is not None:
             trace.delta_x[...] = 0
-            trace.delta_x[..., self._others(x.shape[-1])] = numbers
+            trace.delta_x[..., self.others(x.shape[-1])] = numbers
 
-    def _others(self, n_inputs: int) -> Array:
+    def others(self, n_inputs: int) -> Array:
         """Return the columns that hold no codes."""
         return np.setdiff1d(np.arange(n_inputs), [column for column, _ in self.n_levels])
 

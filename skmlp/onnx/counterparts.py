@@ -28,6 +28,7 @@ from skmlp.network.activations import (
     Tanh,
 )
 from skmlp.network.arrays import Array
+from skmlp.network.input_layers import Embedding, PeriodicEmbedding, Scaling
 from skmlp.network.layers import Dense, Dropout, Layer, Nonlinearity, Skip
 from skmlp.network.losses import BinaryLoss, Gamma, Loss, MulticlassLoss, Poisson
 from skmlp.network.monotonic import Mirrored
@@ -144,9 +145,41 @@ def skip(g: Graph, layer: Skip, parameters: list[Array], h: str) -> str:
     return g("Add", h, g("MatMul", g.inputs, parameters[0]))
 
 
+def of_each_member(g: Graph, x: str) -> str:
+    """Return inputs that all members share, (n, m), as (K, n, m)."""
+    return x if g.n_networks == 1 else g("Add", x, np.zeros((g.n_networks, 1, 1)))
+
+
+def periodic_embedding(g: Graph, layer: PeriodicEmbedding, parameters: list[Array], x: str) -> str:
+    """Return (x, W cos(2 pi (f x) + b) + c); onnxruntime has the sine in both precisions."""
+    frequencies, phases, weights, biases = (
+        np.expand_dims(array, 0 if g.n_networks == 1 else 1) for array in parameters
+    )
+    angles = g("Mul", g("Unsqueeze", x, [-1]), 2 * math.pi * frequencies)
+    waves = g("Sin", g("Add", angles, phases + math.pi / 2))
+    terms = g("Mul", g("Unsqueeze", waves, [-1]), weights)
+    embedded = g("Add", g("ReduceSum", terms, [-2], keepdims=0), biases)
+    flat = g("Reshape", embedded, [0, -1] if g.n_networks == 1 else [0, 0, -1])
+    return g("Concat", of_each_member(g, x), flat, axis=-1)
+
+
+def embedding(g: Graph, layer: Embedding, parameters: list[Array], x: str) -> str:
+    """Return the columns without codes, and indicators of the codes times their table."""
+    n_inputs = g.width - len(parameters) * (layer.n_units - 1)
+    parts = [g("Gather", of_each_member(g, x), layer.others(n_inputs), axis=-1)]
+    for (column, n_levels), table in zip(layer.n_levels, parameters, strict=True):
+        is_level = g("Equal", g.columns(x, column, column + 1), np.arange(float(n_levels)))
+        indicators = g("Cast", is_level, to=11 if g.dtype == np.float64 else 1)
+        parts.append(g("MatMul", indicators, table))
+    return g("Concat", *parts, axis=-1)
+
+
 LAYERS: dict[type[Layer], OfLayer] = {
     Dense: dense,
     Skip: skip,
+    Scaling: lambda g, layer, parameters, x: g("Mul", x, parameters[0]),
+    PeriodicEmbedding: periodic_embedding,
+    Embedding: embedding,
     Nonlinearity: nonlinearity,
     Dropout: lambda g, layer, parameters, x: x,
     BatchNormalization: batch_normalization,

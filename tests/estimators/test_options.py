@@ -45,6 +45,8 @@ OPTIONS = {
     "dropouts": {"dropout": [0.1, 0.4]},
     "batch": {"normalization": "batch"},
     "layer": {"normalization": "layer"},
+    "scaling": {"input_layer": "scaling"},
+    "periodic": {"input_layer": ["periodic", "scaling"]},
     "skip": {"skip": True},
     "standardize": {"standardize": True},
     "n_members": {"n_members": 2},
@@ -68,6 +70,7 @@ DEFAULTS = {
     "initializer": "auto",
     "dropout": 0,
     "normalization": None,
+    "input_layer": None,
     "skip": False,
     "standardize": False,
     "scoring": None,
@@ -99,6 +102,8 @@ def weights_of(model):
     """Return all that was learned, as one array."""
     others = [array for layer in getattr(model, "normalization_parameters_", []) for array in layer]
     others += getattr(model, "skip_coefs_", [])
+    shown = getattr(model, "input_parameters_", [])
+    others += [array for layer in shown for array in (layer if isinstance(layer, list) else [layer])]
     return np.concatenate([np.ravel(array) for array in model.coefs_ + model.intercepts_ + others])
 
 
@@ -177,6 +182,7 @@ ALL = {
     "initializer": "orthogonal",
     "dropout": [0.1, 0.2],
     "normalization": "batch",
+    "input_layer": "scaling",
     "skip": True,
     "standardize": True,
     "n_members": 3,
@@ -329,6 +335,7 @@ AFTERWARDS = {
     "initializer": "orthogonal",
     "dropout": 0.5,
     "normalization": "layer",
+    "input_layer": "periodic",
     "skip": True,
     "standardize": True,
     "class_weight": "balanced",

@@ -20,6 +20,7 @@ from skmlp import (
 from skmlp.fitting.parameters import PARAMETERS
 from skmlp.network.activations import ACTIVATIONS, LeakyReLU
 from skmlp.network.initializers import INITIALIZERS, TruncatedNormal
+from skmlp.network.input_layers import Scaling
 from skmlp.network.losses import Huber
 from skmlp.network.normalizations import BatchNormalization
 from skmlp.training.optimizers import RMSprop
@@ -87,6 +88,7 @@ WRONG = {
     "initializer": ["he", None, 0],
     "dropout": [-0.1, 1, np.nan, "0.5", None, [1.0], [0.5, None], iter([0.5]), {0.5}, {0.5: 1}],
     "normalization": ["instance", 0, True],
+    "input_layer": ["waves", 0, True, [None], ["scaling", 1]],
     "skip": [1, "yes", None],
     "standardize": [None, "yes", 1],
     "class_weight": ["even", 1, 0.5],
@@ -119,6 +121,7 @@ WRONG = {
     "categorical_features": ["all", 3, True, {0}],
     "n_bins": [-1, 2.5, "many", None, True],
     "max_levels": [1, 0, 2.5, "3", None, True],
+    "embedding_size": [0, -1, 2.5, "3", True],
     "clip_predictions": [None, "yes", 1],
 }
 """Wrong types, and values just outside of the range."""
@@ -172,6 +175,7 @@ RIGHT = {
     "initializer": [*INITIALIZERS, TruncatedNormal(scale=0.1)],
     "dropout": [0, 0.999, [0.5], (0,), np.array([0.5]), {0: 0.5}.values()],
     "normalization": [None, "batch", "layer", BatchNormalization(momentum=0.5)],
+    "input_layer": [None, "scaling", "periodic", ["periodic", "scaling"], Scaling(rate_factor=2)],
     "skip": [False, True, np.bool_(True)],
     "standardize": [True, False, np.True_, "targets"],
     "class_weight": [None, "balanced", {0: 2.0}, {0: 1, 1: 2, 2: 3}],
@@ -190,6 +194,7 @@ RIGHT = {
     "categorical_features": ["from_dtype", None, [], [0, -1], ["x1"], np.arange(10) < 2],
     "n_bins": ["auto", 0, 1, np.int64(4)],
     "max_levels": [2, np.int64(100)],
+    "embedding_size": [None, 1, np.int64(8)],
     "clip_predictions": [True, False, np.False_],
 }
 
@@ -207,7 +212,7 @@ def task_for(name):
     """Return a task whose estimator has the parameter."""
     if name in ("n_components", "min_scale", "beta"):
         return dataclasses.replace(TASK, cls=MixtureDensityRegressor)
-    if name in ("categorical_features", "n_bins", "max_levels", "clip_predictions"):
+    if name in ("categorical_features", "n_bins", "max_levels", "embedding_size", "clip_predictions"):
         return dataclasses.replace(TASK, cls=TabularMLPRegressor)
     return TASKS["multiclass"] if name == "class_weight" else TASK
 
@@ -353,6 +358,7 @@ MATTERS = {
     "initializer": ({"initializer": "auto"}, {"initializer": "glorot_uniform"}),
     "dropout": ({"dropout": 0.1}, {"dropout": 0.2}),
     "normalization": ({"normalization": "batch"}, {"normalization": "layer"}),
+    "input_layer": ({"input_layer": None}, {"input_layer": "scaling"}),
     "skip": ({"skip": False}, {"skip": True}),
     "standardize": ({"standardize": False}, {"standardize": True}),
     "class_weight": ({"class_weight": None}, {"class_weight": "balanced"}),
@@ -380,6 +386,7 @@ MATTERS = {
     "categorical_features": ({"categorical_features": None}, {"categorical_features": [0]}),
     "n_bins": ({"n_bins": 0}, {"n_bins": 4}),
     "max_levels": ({"categorical_features": [0], "max_levels": 3}, {"max_levels": 4}),
+    "embedding_size": ({"categorical_features": [0], "embedding_size": None}, {"embedding_size": 2}),
 }
 """Parameters of a first fit, and what to change for a second one that must end elsewhere."""
 
@@ -454,6 +461,7 @@ MORE = {
     "initializer": "auto",
     "dropout": 0.0,
     "normalization": None,
+    "input_layer": None,
     "skip": False,
     "standardize": False,
     "scoring": None,
@@ -499,7 +507,11 @@ def standardized(cls):
 @pytest.mark.parametrize("cls", CLASSES)
 def test_docstrings_describe_every_fitted_attribute(cls):
     task = TASKS["multiclass"]
-    models = [cls(**SMALL, normalization="batch", skip=True).set_params(**standardized(cls))]
+    models = [
+        cls(**SMALL, normalization="batch", skip=True, input_layer="scaling").set_params(
+            **standardized(cls)
+        )
+    ]
     if hasattr(cls, "laplace"):
         neither = {"dropout": 0, "weight_decay": 0, "learning_rate": "constant"}
         evidence = {"solver": "lbfgs", "alpha": "evidence", "laplace": "full", **neither}

@@ -121,6 +121,7 @@ APART = {
     "n_iter_no_change": (3, 4),
     "initializer": ("auto", "orthogonal"),
     "normalization": (None, "batch"),
+    "input_layer": (None, "scaling"),
     "skip": (False, True),
     "warmup": (0.0, 0.1),
     "loss": ("huber", "squared_error"),

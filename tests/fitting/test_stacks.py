@@ -75,6 +75,8 @@ OPTIONS = {
     "adaptive, patience": {"learning_rate": "adaptive", "warmup": 0.4, **PATIENCE},
     **{f"normalization={name}": {"normalization": name} for name in NORMALIZATIONS},
     "skip": {"skip": True},
+    "scaling": {"input_layer": "scaling"},
+    "periodic": {"input_layer": "periodic"},
     "all": {
         "solver": "nadam",
         "dropout": 0.2,

@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skmlp import MixtureDensityRegressor, MLPClassifier, MLPRegressor, model_selection
+from skmlp.layers import Embedding
 from skmlp.network.activations import ACTIVATIONS, ELU, LeakyReLU, Tanh
 from skmlp.network.losses import Focal, LogLoss, Loss
 from skmlp.network.normalizations import BatchNormalization, LayerNormalization
@@ -390,3 +391,17 @@ def test_labels_that_onnx_does_not_have():
 def test_networks_that_were_not_fitted(cls):
     with pytest.raises(ValueError, match="not fitted"):
         run(cls(), WINE.X)
+
+
+@pytest.mark.parametrize("dtype", PRECISIONS)
+@pytest.mark.parametrize("n_members", [1, 3])
+@pytest.mark.parametrize(
+    "input_layer",
+    ["scaling", "periodic", [Embedding(n_levels={1: 3, 0: 4}, n_units=2), "periodic", "scaling"]],
+    ids=str,
+)
+def test_layers_at_the_input(input_layer, n_members, dtype):
+    codes = np.random.RandomState(0).randint(-1, 4, size=(len(DIABETES.X), 2))
+    X = np.hstack([codes, 3 * DIABETES.X])
+    model = DIABETES.model(**SMALL, input_layer=input_layer, n_members=n_members).fit(X, DIABETES.y)
+    assert_predicts(model, X.astype(dtype))
