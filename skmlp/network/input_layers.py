@@ -57,7 +57,7 @@ class InputLayer(Layer):
 class Scaling(InputLayer):
     """h = s x, with a factor s for each feature, 1 in the beginning.
 
-    [Holzmueller, Grinsztajn & Steinwart 2024, section 3; docs, eq. (90)] dE/ds = sum of delta x over rows,
+    [Holzmueller, Grinsztajn & Steinwart 2024, section 3; docs, eq. (83)] dE/ds = sum of delta x over rows,
     dE/dx = s delta. A feature without use can be switched off by one number.
 
     Parameters
@@ -98,7 +98,7 @@ class Scaling(InputLayer):
 class PeriodicEmbedding(InputLayer):
     """h = (x, W cos(2 pi (f x) + b) + c) of each feature x: numbers that steps and waves are made of.
 
-    The embedding "PBLD" of [Holzmueller, Grinsztajn & Steinwart 2024, appendix A; docs, eq. (91)], after
+    The embedding "PBLD" of [Holzmueller, Grinsztajn & Steinwart 2024, appendix A; docs, eq. (84)], after
     [Gorishniy, Rubachev & Babenko 2022]. Frequencies f, phases b, weights W and biases c are learned, for
     each feature by itself. First come all features as they are, then ``n_units`` numbers for each.
 
@@ -184,7 +184,7 @@ class PeriodicEmbedding(InputLayer):
 class Embedding(InputLayer):
     """A row of a learned table for each code of a category, in place of an indicator for each.
 
-    [Guo & Berkhahn 2016; docs, eq. (92)] Some columns of X hold codes 0, 1, ...: h has the other columns as
+    [Guo & Berkhahn 2016; docs, eq. (85)] Some columns of X hold codes 0, 1, ...: h has the other columns as
     they are, and behind them the row of each code. Other codes than those of the table have zeros. The
     gradient of a row is the sum of delta over the samples that have its code.
 
