@@ -58,18 +58,24 @@ def rmsprop(theta, gradient, v, rate, epsilon, rho, rest):
 
 
 @njit(**FAST)
-def update(code, theta, gradient, moments, c):
-    """Move ``theta`` and ``moments`` by one step, with the constants ``c`` of this step."""
+def update(code, theta, gradient, moments, k, start, c):
+    """Move ``theta`` and its ``moments`` by one step, with the constants ``c`` of this step.
+
+    The parameters are those of network k from ``start`` on. A row of the moments (n_moments, K, P) lies in
+    one piece, which loops need to be vectorized.
+    """
+    stop = start + theta.size
+    first = moments[0, k, start:stop]
     if code == SGD_:
-        sgd(theta, gradient, moments[0], c[0], c[1])
+        sgd(theta, gradient, first, c[0], c[1])
     elif code == NESTEROV:
-        nesterov(theta, gradient, moments[0], c[0], c[1])
+        nesterov(theta, gradient, first, c[0], c[1])
     elif code == ADAM:
-        adam(theta, gradient, moments[0], moments[1], c[0], c[1], c[2], c[3])
+        adam(theta, gradient, first, moments[1, k, start:stop], c[0], c[1], c[2], c[3])
     elif code == NADAM:
-        nadam(theta, gradient, moments[0], moments[1], c[0], c[1], c[2], c[3], c[4])
+        nadam(theta, gradient, first, moments[1, k, start:stop], c[0], c[1], c[2], c[3], c[4])
     elif code == RMSPROP:
-        rmsprop(theta, gradient, moments[0], c[0], c[1], c[2], c[3])
+        rmsprop(theta, gradient, first, c[0], c[1], c[2], c[3])
 
 
 @njit(**FAST)
@@ -98,29 +104,31 @@ def clip(gradient, max_norm):
 
 
 @njit(**FAST)
-def move(theta, gradient, moments, n_penalized, alpha, total, max_norm, code, constants, decay):
-    """Take the step of one network; return the squared norm of what is penalized, before it.
+def move(theta, gradient, moments, k, start, n_penalized, alpha, total, max_norm, code, constants):
+    """Take the step of network k, or of its parameters from ``start`` on; return their squared norm before.
 
-    Block by block, unless the gradient must be known as a whole to be shortened.
+    Only what is penalized counts. Block by block, unless the gradient must be known as a whole to be
+    shortened.
     """
     squares, size = 0.0, min(BLOCK, theta.size)
     is_clipped = max_norm < math.inf
-    for start in range(0, theta.size, size):
-        part = slice(start, min(start + size, theta.size))
-        n_in_part = min(max(n_penalized - start, 0), theta[part].size)
+    for i in range(0, theta.size, size):
+        part = slice(i, min(i + size, theta.size))
+        n_in_part = min(max(n_penalized - i, 0), theta[part].size)
         squares += penalize_and_divide(theta[part], gradient[part], n_in_part, alpha, total)
         if not is_clipped:
-            step(theta[part], gradient[part], moments[:, part], n_in_part, code, constants, decay)
+            step(theta[part], gradient[part], moments, k, start + i, n_in_part, code, constants)
     if is_clipped:
         clip(gradient, max_norm)
-        step(theta, gradient, moments, n_penalized, code, constants, decay)
+        step(theta, gradient, moments, k, start, n_penalized, code, constants)
     return squares
 
 
 @njit(**ONCE)
-def step(theta, gradient, moments, n_penalized, code, constants, decay):
-    """Shrink the weights by ``decay`` and move all parameters."""
+def step(theta, gradient, moments, k, start, n_penalized, code, constants):
+    """Shrink the weights by the last of the ``constants``, the decay, and move all parameters."""
+    decay = constants[-1]
     if decay != 1:
         for i in range(n_penalized):
             theta[i] *= decay
-    update(code, theta, gradient, moments, constants)
+    update(code, theta, gradient, moments, k, start, constants)

@@ -177,18 +177,18 @@ def train(networks, steps, samples, batches, net, dropout, loss, optimizer, thet
                 total = sum_in_double(weights)
                 total = total if total != 0 else 1.0
             backward(theta[k], x, h, slopes, deltas, gradient, net)
-            c = constants[k, offset + step - steps[0]]
             squares = move(
                 theta[k],
                 gradient,
-                moments[:, k],
+                moments,
+                k,
+                0,
                 n_penalized,
                 alpha[k],
                 theta.dtype.type(total),
                 max_norm[k],
                 optimizer_code,
-                c[:-1],
-                c[-1],
+                constants[k, offset + step - steps[0]],
             )
             out[step - steps[0], k] = (
                 sum_in_double(values) / total / divisor + 0.5 * alpha[k] * squares / total
