@@ -124,6 +124,40 @@ def move(theta, gradient, moments, k, start, n_penalized, alpha, total, max_norm
     return squares
 
 
+def move_part(
+    start, stop, theta, gradient, moments, n_penalized, alpha, total, max_norm, code, constants, out
+):
+    """Take a step with some of the parameters of all networks: from ``start`` to before ``stop``.
+
+    Parameters
+    ----------
+    theta, gradient : arrays of shape (K, P)
+        The gradient is the sum of those of the samples, and overwritten.
+    moments : array of shape (n_moments, K, P)
+    alpha, total, max_norm : arrays of shape (K,)
+    code : int
+    constants : array of shape (K, n_constants + 1)
+        Those of the optimizer in this step, and the decay.
+    out : array of shape (K,)
+        Receives the squared norms of what is penalized.
+    """
+    n_in_part = min(max(n_penalized - start, 0), stop - start)
+    for k in range(theta.shape[0]):
+        out[k] = move(
+            theta[k, start:stop],
+            gradient[k, start:stop],
+            moments,
+            k,
+            start,
+            n_in_part,
+            alpha[k],
+            total[k],
+            max_norm[k],
+            code,
+            constants[k],
+        )
+
+
 @njit(**ONCE)
 def step(theta, gradient, moments, k, start, n_penalized, code, constants):
     """Shrink the weights by the last of the ``constants``, the decay, and move all parameters."""
