@@ -9,6 +9,7 @@ from numba import njit
 
 from skmlp.compiled.codes import ADAM, NADAM, NESTEROV, RMSPROP, SGD_
 from skmlp.compiled.kernels.options import FAST, ONCE
+from skmlp.compiled.kernels.views import view
 
 BLOCK = 2048
 """Parameters that are penalized and moved at a time: what both passes read stays in the cache."""
@@ -64,16 +65,17 @@ def update(code, theta, gradient, moments, k, start, c):
     The parameters are those of network k from ``start`` on. A row of the moments (n_moments, K, P) lies in
     one piece, which loops need to be vectorized.
     """
-    stop = start + theta.size
-    first = moments[0, k, start:stop]
+    first = view(moments[0, k], start, (theta.size,))
     if code == SGD_:
         sgd(theta, gradient, first, c[0], c[1])
     elif code == NESTEROV:
         nesterov(theta, gradient, first, c[0], c[1])
     elif code == ADAM:
-        adam(theta, gradient, first, moments[1, k, start:stop], c[0], c[1], c[2], c[3])
+        adam(theta, gradient, first, view(moments[1, k], start, (theta.size,)), c[0], c[1], c[2], c[3])
     elif code == NADAM:
-        nadam(theta, gradient, first, moments[1, k, start:stop], c[0], c[1], c[2], c[3], c[4])
+        nadam(
+            theta, gradient, first, view(moments[1, k], start, (theta.size,)), c[0], c[1], c[2], c[3], c[4]
+        )
     elif code == RMSPROP:
         rmsprop(theta, gradient, first, c[0], c[1], c[2], c[3])
 
@@ -113,11 +115,15 @@ def move(theta, gradient, moments, k, start, n_penalized, alpha, total, max_norm
     squares, size = 0.0, min(BLOCK, theta.size)
     is_clipped = max_norm < math.inf
     for i in range(0, theta.size, size):
-        part = slice(i, min(i + size, theta.size))
-        n_in_part = min(max(n_penalized - i, 0), theta[part].size)
-        squares += penalize_and_divide(theta[part], gradient[part], n_in_part, alpha, total)
+        n = min(size, theta.size - i)
+        part, slope, n_in_part = (
+            view(theta, i, (n,)),
+            view(gradient, i, (n,)),
+            min(max(n_penalized - i, 0), n),
+        )
+        squares += penalize_and_divide(part, slope, n_in_part, alpha, total)
         if not is_clipped:
-            step(theta[part], gradient[part], moments, k, start + i, n_in_part, code, constants)
+            step(part, slope, moments, k, start + i, n_in_part, code, constants)
     if is_clipped:
         clip(gradient, max_norm)
         step(theta, gradient, moments, k, start, n_penalized, code, constants)
@@ -144,8 +150,8 @@ def move_part(
     n_in_part = min(max(n_penalized - start, 0), stop - start)
     for k in range(theta.shape[0]):
         out[k] = move(
-            theta[k, start:stop],
-            gradient[k, start:stop],
+            view(theta[k], start, (stop - start,)),
+            view(gradient[k], start, (stop - start,)),
             moments,
             k,
             start,
