@@ -182,7 +182,10 @@ def sparse_rows(*, quick: bool) -> Iterator[Row]:
         n = 400 if quick else 5_000
         X, y = text(density, n)
         calls = both(partial(fit, X=X, y=y, hidden=(50,), epochs=1))
-        yield Row(f"text, {n:,} x 200,000, density {density:g}, 1 epoch", calls, 0.33)
+        name = f"text, {n:,} x 200,000, density {density:g}, 1 epoch"
+        yield Row(name, calls, None)
+        if find_spec("numba"):
+            yield Row(f"{name}, compiled", calls | {SKMLP: partial(compiled, calls[SKMLP])}, 0.33)
 
 
 def peak_megabytes(module: str, density: float) -> float:

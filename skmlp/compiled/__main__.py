@@ -10,11 +10,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from skmlp.compiled.door import PRECISIONS
-from skmlp.compiled.loading import can_load, load
+from skmlp.compiled.loading import KERNELS, can_load, load
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compile the training loop, or find it compiled; return 1 if that is impossible."""
+    """Compile all kernels, or find them compiled; return 1 if that is impossible."""
     parser = argparse.ArgumentParser(prog="python -m skmlp.compiled", description=__doc__)
     parser.add_argument(
         "precisions", nargs="*", metavar="precision", help="float64 or float32; default: both"
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not can_load(np.dtype(float)):
         print('numba is not installed: pip install "skmlp[fast]"', file=sys.stderr)
         return 1
-    loaded = [load(np.dtype(precision)) is not None for precision in precisions]
+    loaded = [load(np.dtype(p), kernel) is not None for p in precisions for kernel in KERNELS]
     if all(loaded):
         print("Ready:", *precisions)
     return int(not all(loaded))

@@ -17,17 +17,22 @@ import numpy as np
 logger = logging.getLogger("skmlp")
 
 _lock = threading.RLock()
-_kernels: dict[np.dtype[Any], Callable[..., None] | None] = {}
+_kernels: dict[tuple[str, np.dtype[Any]], Callable[..., None] | None] = {}
+
+TRAIN, MOVE_PART = "train", "move_part"
+KERNELS = {TRAIN: "the training loop", MOVE_PART: "the optimizers"}
+"""What Python calls (`train` of `kernels.steps`, `move_part` of `kernels.optimizers`), in words."""
 
 
-def is_loaded(dtype: np.dtype[Any]) -> bool:
-    """Return whether the kernels of this precision are at hand."""
-    return _kernels.get(dtype) is not None
+def is_loaded(dtype: np.dtype[Any], kernel: str = TRAIN) -> bool:
+    """Return whether a kernel is at hand in this precision."""
+    return _kernels.get((kernel, dtype)) is not None
 
 
-def can_load(dtype: np.dtype[Any]) -> bool:
+def can_load(dtype: np.dtype[Any], kernel: str = TRAIN) -> bool:
     """Return whether numba is there, and has not failed before."""
-    return _kernels[dtype] is not None if dtype in _kernels else _has_numba()
+    key = kernel, dtype
+    return _kernels[key] is not None if key in _kernels else _has_numba()
 
 
 @functools.cache
@@ -36,33 +41,36 @@ def _has_numba() -> bool:
     return find_spec("numba") is not None
 
 
-def load(dtype: np.dtype[Any], *, may_compile: bool = True) -> Callable[..., None] | None:
-    """Return `skmlp.compiled.kernels.steps.train` for this precision; None if that is impossible here.
+def load(
+    dtype: np.dtype[Any], kernel: str = TRAIN, *, may_compile: bool = True
+) -> Callable[..., None] | None:
+    """Return one of the `KERNELS` for this precision; None if that is impossible here.
 
     With ``may_compile=False``, also None if it is not on disk.
     """
+    key = kernel, dtype
     with _lock:
-        if dtype not in _kernels:
+        if key not in _kernels:
             try:
-                _kernels[dtype] = _compiled(dtype, may_compile)
+                _kernels[key] = _compiled(kernel, dtype, may_compile)
             except _NotOnDiskError:
                 return None
             except Exception:
                 # Whatever it is (no compiler for this processor, another numba): numpy computes the same.
                 logger.warning("The compiled engine cannot be used; numpy is.", exc_info=True)
-                _kernels[dtype] = None
-        return _kernels[dtype]
+                _kernels[key] = None
+        return _kernels[key]
 
 
 class _NotOnDiskError(Exception):
-    """The kernels would have to be compiled."""
+    """The kernel would have to be compiled."""
 
 
-def _compiled(dtype: np.dtype[Any], may_compile: bool) -> Callable[..., None]:
-    """Return the kernels, from the cache on disk where they are there, intact and up to date."""
+def _compiled(kernel: str, dtype: np.dtype[Any], may_compile: bool) -> Callable[..., None]:
+    """Return a kernel, from the cache on disk where it is there, intact and up to date."""
     for cache in ("kept", "emptied"):
         try:
-            return _kernel(dtype, may_compile, cache)
+            return _kernel(kernel, dtype, may_compile, cache)
         except _NotOnDiskError:
             raise
         except Exception:
@@ -70,17 +78,20 @@ def _compiled(dtype: np.dtype[Any], may_compile: bool) -> Callable[..., None]:
             logger.info("numba's cache cannot be used as it is.", exc_info=True)
     if not may_compile:
         raise _NotOnDiskError
-    return _kernel(dtype, may_compile, cache=None)
+    return _kernel(kernel, dtype, may_compile, cache=None)
 
 
-def _kernel(dtype: np.dtype[Any], may_compile: bool, cache: str | None) -> Callable[..., None]:
-    """Return the kernels, with the cache on disk as it is, emptied, or without one."""
+def _kernel(name: str, dtype: np.dtype[Any], may_compile: bool, cache: str | None) -> Callable[..., None]:
+    """Return a kernel, with the cache on disk as it is, emptied, or without one."""
     from numba import njit
     from numba.core.event import Listener, install_listener
 
+    from skmlp.compiled.kernels.optimizers import move_part
     from skmlp.compiled.kernels.options import CALLED
-    from skmlp.compiled.kernels.signature import signature
+    from skmlp.compiled.kernels.signature import of_move_part, of_train
     from skmlp.compiled.kernels.steps import train
+
+    function, signature = {TRAIN: (train, of_train), MOVE_PART: (move_part, of_move_part)}[name]
 
     class Compilation(Listener):
         """Says that numba compiles as soon as it does, or forbids it."""
@@ -92,14 +103,14 @@ def _kernel(dtype: np.dtype[Any], may_compile: bool, cache: str | None) -> Calla
                 raise _NotOnDiskError
             if self.started is None:
                 self.started = time.perf_counter()
-                logger.info("Compiling the training loop for %s, once on this machine.", dtype)
+                logger.info("Compiling %s for %s, once on this machine.", KERNELS[name], dtype)
 
         def on_end(self, event: Any) -> None:
             """Nothing to say: the parts of the loop end too."""
 
-    kernel: Any = njit(**CALLED, cache=cache is not None)(train)
+    kernel: Any = njit(**CALLED, cache=cache is not None)(function)
     if cache is not None:
-        # numba would notice changes in the file of `train` alone.
+        # numba would notice changes in the file of the kernel alone.
         kernel._cache._cache_file._source_stamp = _fingerprint()
     if cache == "emptied":
         kernel._cache.flush()

@@ -9,7 +9,7 @@ from typing import cast
 
 import numpy as np
 
-from skmlp.compiled.door import compiled_steps
+from skmlp.compiled.door import with_compiled
 from skmlp.fitting.checkpoints import FitFile
 from skmlp.fitting.combinations import check_batch_size
 from skmlp.fitting.plans import plan_of
@@ -88,9 +88,8 @@ def train_stack(
     for state, start in zip(started, samples.starts, strict=True):
         state.order += start
     setup = setup_of(problems, samples, plan.n_to_train)
-    make_steps = compiled_steps(setup, plan.n_to_train)
     solver = StochasticSolver(
-        setup if make_steps is None else replace(setup, make_steps=make_steps),
+        with_compiled(setup, plan.n_to_train),
         schedule=choices.schedule,
         validate=validation_of(problems),
         monitor=monitor,

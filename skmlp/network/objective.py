@@ -124,11 +124,22 @@ class Objective:
         total: Array,
         out: Parameters,
     ) -> Array:
-        """Write dE/d theta into ``out``; return what `losses` takes: raw scores or log-probabilities.
+        """Write dE/d theta into ``out``; return what `losses` takes.
 
-        The next call overwrites this array, (K, n, q). ``total`` is the `block_weight`. E itself follows
-        from `losses` and the `squared_norms`: training computes it for several batches at once, which
-        saves a small network a quarter of its time.
+        ``total`` is the `block_weight`.
+        """
+        z = self.sum_of_gradients(parameters, x, y, weights, out)
+        self.penalize_and_divide(parameters, total, out)
+        return z
+
+    def sum_of_gradients(
+        self, parameters: Parameters, x: Block, y: Array, weights: Array | None, out: Parameters
+    ) -> Array:
+        """Write W d mean loss / d theta into ``out``; return raw scores or log-probabilities.
+
+        The next call overwrites this array, (K, n, q). E itself follows from `losses` and the
+        `squared_norms`: training computes it for several batches at once, which saves a small network a
+        quarter of its time.
         """
         block: tuple[int, int] = x.shape[:2]
         if block not in self._traces:
@@ -141,7 +152,6 @@ class Objective:
         if weights is not None:
             np.multiply(delta, weights[..., np.newaxis], out=delta)
         self.network.backward(parameters, traces, out)
-        self._penalize_and_divide(parameters, total, out)
         return z
 
     def hessian_product(self, theta: Array, v: Array, x: Array, y: Array, weights: Array | None) -> Array:
@@ -177,7 +187,7 @@ class Objective:
     def losses(self, z: Array, y: Array, weights: Array | None) -> Array:
         """Return the weighted loss of each sample, (K, n, q): the share of each output in it.
 
-        ``z`` is what `gradient` has returned.
+        ``z`` is what `sum_of_gradients` has returned.
         """
         return weighted(self.loss.value_after_gradient(z, y), weights)
 
@@ -267,7 +277,7 @@ class Objective:
         sums = np.add.reduce(losses, axis=-2)[np.newaxis]
         return np.asarray(self.value(sums, norms, total, reported=reported)[0])
 
-    def _penalize_and_divide(self, parameters: Parameters, total: Array, out: Parameters) -> None:
+    def penalize_and_divide(self, parameters: Parameters, total: Array, out: Parameters) -> None:
         """Turn the sum of gradients in ``out`` into dE/d theta, block by block while in the cache."""
         for theta, gradient, (rows, strengths, decay) in zip(
             parameters.blocks, out.blocks, self._penalty, strict=True

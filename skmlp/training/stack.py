@@ -67,6 +67,25 @@ class Steps(Protocol):
         """
 
 
+class Move(Protocol):
+    """A step of all networks of a stack, given the sum of gradients in the room of the objective."""
+
+    def __call__(
+        self, total: Array, decay: Array | None, constants: tuple[Array, ...], norms: Array
+    ) -> None:
+        """Take the step, and write what the penalty counts before it into ``norms``.
+
+        Parameters
+        ----------
+        total : array of shape () or (K, 1)
+            The weight of the batch.
+        decay, constants
+            Of this step.
+        norms : array of shape (n_penalized, K, 1, 1)
+            Squared norms; only their sum over the first axis counts, unless each array has its own alpha.
+        """
+
+
 @dataclass(frozen=True)
 class Setup:
     """What training does not change, for K networks.
@@ -90,6 +109,9 @@ class Setup:
         Each step is followed by a projection onto them.
     make_steps : callable, default=None
         From a setup and a state to what computes the `Steps` of an epoch. They do what `Stack.epoch` says.
+    make_move : callable, default=None
+        From a setup and a state to a `Move`, where steps are taken one by one. It does what `Stack._move`
+        does.
     """
 
     objective: Objective
@@ -101,6 +123,7 @@ class Setup:
     max_grad_norm: Array | None = per_network(None)
     bounds: Bounds | None = None
     make_steps: MakeSteps | None = None
+    make_move: MakeMove | None = None
 
     def keep(self, networks: Array) -> Setup:
         """Return the setup of some of the networks, given as a boolean mask over K."""
@@ -114,6 +137,7 @@ class Setup:
 
 
 MakeSteps: TypeAlias = Callable[[Setup, State], Steps]
+MakeMove: TypeAlias = Callable[[Setup, State], Move]
 
 
 class Stack:
@@ -136,6 +160,7 @@ class Stack:
         self._rate_of_coming: Array | None = None
         setup.objective.training.streams = state.streams
         self._steps = None if setup.make_steps is None else setup.make_steps(setup, state)
+        self._compiled_move = None if setup.make_move is None else setup.make_move(setup, state)
         if self._steps is None:
             self._make_room()
 
@@ -195,28 +220,34 @@ class Stack:
     def _one_by_one(self) -> tuple[Array, Array]:
         """Take the steps of an epoch; return E in each, shape (n_batches, K), and the last rates (K,)."""
         setup, state, parameters, gradient = self.setup, self.state, self._parameters, self._gradient
-        objective = setup.objective
+        objective, move = setup.objective, self._compiled_move or self._move
         norms, values, step, rate = objective.empty_norms(len(setup.batches.counts)), [], 0, state.rate
         for chunk in setup.batches.gather(state.order):
             first = step
             for x, y, weights, total, scores in chunk.batches:
-                np.copyto(scores, objective.gradient(parameters, x, y, weights, total, gradient))
-                objective.squared_norms(parameters, out=norms[step])
-                step += 1
+                np.copyto(scores, objective.sum_of_gradients(parameters, x, y, weights, gradient))
                 rate, decay, constants = next(self._coming)
-                if setup.max_grad_norm is not None:
-                    clip(gradient.flat, setup.max_grad_norm)
-                if decay is not None:
-                    if self._decay_factors is not None:
-                        decay = 1 - (1 - decay) * self._decay_factors
-                    np.multiply(self._weights, decay, out=self._weights)
-                for rows, theta, slope, moments, update in self._blocks:
-                    update(theta, slope, moments, tuple([c[rows] if c.ndim else c for c in constants]))
+                move(total, decay, constants, norms[step])
+                step += 1
                 if setup.bounds is not None:
                     project(state.theta, setup.bounds)
             losses = chunk.sum_by_batch(objective.losses(chunk.scores, chunk.y, chunk.weights))
             values.append(objective.value(losses, norms[first:step], chunk.totals, reported=True))
         return np.concatenate(values), rate
+
+    def _move(self, total: Array, decay: Array | None, constants: tuple[Array, ...], norms: Array) -> None:
+        """Take a step; see `Move`."""
+        setup, parameters, gradient = self.setup, self._parameters, self._gradient
+        setup.objective.penalize_and_divide(parameters, total, gradient)
+        setup.objective.squared_norms(parameters, out=norms)
+        if setup.max_grad_norm is not None:
+            clip(gradient.flat, setup.max_grad_norm)
+        if decay is not None:
+            if self._decay_factors is not None:
+                decay = 1 - (1 - decay) * self._decay_factors
+            np.multiply(self._weights, decay, out=self._weights)
+        for rows, theta, slope, moments, update in self._blocks:
+            update(theta, slope, moments, tuple([c[rows] if c.ndim else c for c in constants]))
 
     def _many_at_once(self, take: Steps) -> tuple[Array, Array]:
         """Take the steps of an epoch; return E in each, shape (n_batches, K), and the last rates (K,)."""

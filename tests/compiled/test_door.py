@@ -55,29 +55,48 @@ COMPILED = {
     "by columns": {"make": np.asfortranarray},
     "by names": {"loss": BinaryLogLoss(0.1), "n_outputs": 1},
 }
-IN_NUMPY = {
+MOVED = {
     **{f"{name} normalization": {"normalization": layer} for name, layer in NORMALIZATIONS.items()},
     "sparse": {"make": sparse.csr_matrix},
     "mixture": {"loss": MixtureDensity(1), "n_outputs": 2},
     "not aligned": {"make": unaligned},
     "own loss": {"loss": OwnLoss()},
-    "own optimizer": {"optimizer": OwnAdam()},
     "own activation": {"activation": OwnTanh()},
 }
+IN_NUMPY = {"own optimizer": {"optimizer": OwnAdam()}}
 
 
 def setup_of(optimizer=None, **options):
     return Training([Member(optimizer=optimizer or Adam())] * 2, **options).setup
 
 
+def way(options):
+    """Return whether the steps of a stack are compiled, and whether its moves are."""
+    setup = door.with_compiled(setup_of(**options), 1)
+    return setup.make_steps is not None, setup.make_move is not None
+
+
+@pytest.fixture
+def always(monkeypatch):
+    monkeypatch.setattr(LOADING + "can_load", lambda *_: True)
+    monkeypatch.setattr(LOADING + "load", lambda *_, **__: lambda *_: None)
+    with config_context(compiled=True):
+        yield
+
+
 @pytest.mark.parametrize("options", COMPILED.values(), ids=COMPILED)
-def test_it_is_compiled(options):
-    assert door.is_covered(setup_of(**options))
+def test_it_is_compiled(options, always):
+    assert way(options) == (True, False)
+
+
+@pytest.mark.parametrize("options", MOVED.values(), ids=MOVED)
+def test_only_its_moves_are_compiled(options, always):
+    assert way(options) == (False, True)
 
 
 @pytest.mark.parametrize("options", IN_NUMPY.values(), ids=IN_NUMPY)
-def test_it_runs_in_numpy(options):
-    assert not door.is_covered(setup_of(**options))
+def test_it_runs_in_numpy(options, always):
+    assert way(options) == (False, False)
 
 
 def test_the_tables_are_covered():
@@ -95,13 +114,14 @@ def loads(monkeypatch):
     """The calls that load kernels, which take no time here; nothing is loaded at the beginning."""
     calls = []
 
-    def load(dtype, *, may_compile=True):
+    def load(dtype, kernel, *, may_compile=True):
+        assert kernel == loading.TRAIN
         calls.append((dtype.name, may_compile))
         return lambda *_: None
 
     monkeypatch.setattr(LOADING + "load", load)
-    monkeypatch.setattr(LOADING + "can_load", lambda dtype: True)
-    monkeypatch.setattr(LOADING + "is_loaded", lambda dtype: False)
+    monkeypatch.setattr(LOADING + "can_load", lambda *_: True)
+    monkeypatch.setattr(LOADING + "is_loaded", lambda *_: False)
     monkeypatch.setattr(door, "_seconds_in_numpy", 0.0)
     with config_context(compiled="auto"):
         yield calls
@@ -130,7 +150,7 @@ def test_many_small_fits_are_like_a_long_one(loads):
 
 
 def test_small_fits_are_compiled_once_the_kernels_are_there(loads, monkeypatch):
-    monkeypatch.setattr(LOADING + "is_loaded", lambda dtype: True)
+    monkeypatch.setattr(LOADING + "is_loaded", lambda *_: True)
     assert door.compiled_steps(setup_of(), 1) is not None
 
 
@@ -144,15 +164,24 @@ def test_the_setting_comes_first(loads):
     assert loads == [("float64", True)]
 
 
+def test_moves_are_compiled_when_they_alone_take_long(monkeypatch, always):
+    monkeypatch.setattr(door, "_seconds_in_numpy", 0.0)
+    monkeypatch.setattr(LOADING + "is_loaded", lambda *_: False)
+    setup = setup_of(loss=OwnLoss())
+    with config_context(compiled="auto"):
+        assert door.compiled_move(setup, 10) is None
+        assert door.compiled_move(setup, 100_000) is not None
+
+
 def test_without_numba_nothing_changes(loads, monkeypatch):
-    monkeypatch.setattr(LOADING + "can_load", lambda dtype: False)
+    monkeypatch.setattr(LOADING + "can_load", lambda *_: False)
     with config_context(compiled=True):
         assert door.compiled_steps(setup_of(), 10_000_000) is None
     assert loads == []
 
 
 def test_what_cannot_be_loaded_runs_in_numpy(loads, monkeypatch):
-    monkeypatch.setattr(LOADING + "load", lambda dtype, **_: None)
+    monkeypatch.setattr(LOADING + "load", lambda *_, **__: None)
     with config_context(compiled=True):
         assert door.compiled_steps(setup_of(), 1) is None
 

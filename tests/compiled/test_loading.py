@@ -95,7 +95,7 @@ def folder(monkeypatch, tmp_path):
     """The cache of a small kernel: `load` behaves as in a process that has not loaded any."""
     monkeypatch.setattr("skmlp.compiled.kernels.steps.train", double)
     monkeypatch.setattr(
-        "skmlp.compiled.kernels.signature.signature", lambda dtype: (numba.from_dtype(dtype),)
+        "skmlp.compiled.kernels.signature.of_train", lambda dtype: (numba.from_dtype(dtype),)
     )
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
     return tmp_path
@@ -160,7 +160,7 @@ import numba, numpy as np
 import skmlp.compiled.kernels.signature as signature, skmlp.compiled.kernels.steps as steps
 from tests.compiled.test_loading import double
 steps.train = double
-signature.signature = lambda dtype: (numba.from_dtype(dtype),)
+signature.of_train = lambda dtype: (numba.from_dtype(dtype),)
 from skmlp.compiled import loading
 print(loading.load(np.dtype(float))(3.0))
 """

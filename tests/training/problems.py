@@ -5,7 +5,7 @@ from itertools import chain
 
 import numpy as np
 
-from skmlp.compiled.door import compiled_steps
+from skmlp.compiled.door import with_compiled
 from skmlp.network.activations import ACTIVATIONS
 from skmlp.network.hyperparameters import stacked
 from skmlp.network.losses import SquaredError
@@ -118,8 +118,7 @@ class Training:
         stopping = self.setup.stopping
         if max_iter is not None:
             stopping = replace(stopping, max_iter=max_iter)
-        setup = replace(self.setup, stopping=stopping)
-        setup = replace(setup, make_steps=compiled_steps(setup, stopping.max_iter))
+        setup = with_compiled(replace(self.setup, stopping=stopping), stopping.max_iter)
         return StochasticSolver(setup, **self.settings, **plan)
 
     def run(self):

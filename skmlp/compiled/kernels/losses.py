@@ -113,9 +113,9 @@ def log_softmax(z, p, group_sizes):
             for j in range(start, start + size):
                 z[i, j] -= largest
             start += size
-    flat_z, flat_p = z.reshape(z.size), p.reshape(z.size)
-    for i in range(z.size):
-        flat_p[i] = exp(flat_z[i])
+    for i in range(z.shape[0]):
+        for j in range(z.shape[1]):
+            p[i, j] = exp(z[i, j])
     for i in range(z.shape[0]):
         start = 0
         for size in group_sizes:

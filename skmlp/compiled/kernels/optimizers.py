@@ -9,6 +9,7 @@ from numba import njit
 
 from skmlp.compiled.codes import ADAM, NADAM, NESTEROV, RMSPROP, SGD_
 from skmlp.compiled.kernels.options import FAST, ONCE
+from skmlp.compiled.kernels.views import view
 
 BLOCK = 2048
 """Parameters that are penalized and moved at a time: what both passes read stays in the cache."""
@@ -58,18 +59,25 @@ def rmsprop(theta, gradient, v, rate, epsilon, rho, rest):
 
 
 @njit(**FAST)
-def update(code, theta, gradient, moments, c):
-    """Move ``theta`` and ``moments`` by one step, with the constants ``c`` of this step."""
+def update(code, theta, gradient, moments, k, start, c):
+    """Move ``theta`` and its ``moments`` by one step, with the constants ``c`` of this step.
+
+    The parameters are those of network k from ``start`` on. A row of the moments (n_moments, K, P) lies in
+    one piece, which loops need to be vectorized.
+    """
+    first = view(moments[0, k], start, (theta.size,))
     if code == SGD_:
-        sgd(theta, gradient, moments[0], c[0], c[1])
+        sgd(theta, gradient, first, c[0], c[1])
     elif code == NESTEROV:
-        nesterov(theta, gradient, moments[0], c[0], c[1])
+        nesterov(theta, gradient, first, c[0], c[1])
     elif code == ADAM:
-        adam(theta, gradient, moments[0], moments[1], c[0], c[1], c[2], c[3])
+        adam(theta, gradient, first, view(moments[1, k], start, (theta.size,)), c[0], c[1], c[2], c[3])
     elif code == NADAM:
-        nadam(theta, gradient, moments[0], moments[1], c[0], c[1], c[2], c[3], c[4])
+        nadam(
+            theta, gradient, first, view(moments[1, k], start, (theta.size,)), c[0], c[1], c[2], c[3], c[4]
+        )
     elif code == RMSPROP:
-        rmsprop(theta, gradient, moments[0], c[0], c[1], c[2], c[3])
+        rmsprop(theta, gradient, first, c[0], c[1], c[2], c[3])
 
 
 @njit(**FAST)
@@ -98,29 +106,69 @@ def clip(gradient, max_norm):
 
 
 @njit(**FAST)
-def move(theta, gradient, moments, n_penalized, alpha, total, max_norm, code, constants, decay):
-    """Take the step of one network; return the squared norm of what is penalized, before it.
+def move(theta, gradient, moments, k, start, n_penalized, alpha, total, max_norm, code, constants):
+    """Take the step of network k, or of its parameters from ``start`` on; return their squared norm before.
 
-    Block by block, unless the gradient must be known as a whole to be shortened.
+    Only what is penalized counts. Block by block, unless the gradient must be known as a whole to be
+    shortened.
     """
     squares, size = 0.0, min(BLOCK, theta.size)
     is_clipped = max_norm < math.inf
-    for start in range(0, theta.size, size):
-        part = slice(start, min(start + size, theta.size))
-        n_in_part = min(max(n_penalized - start, 0), theta[part].size)
-        squares += penalize_and_divide(theta[part], gradient[part], n_in_part, alpha, total)
+    for i in range(0, theta.size, size):
+        n = min(size, theta.size - i)
+        part, slope, n_in_part = (
+            view(theta, i, (n,)),
+            view(gradient, i, (n,)),
+            min(max(n_penalized - i, 0), n),
+        )
+        squares += penalize_and_divide(part, slope, n_in_part, alpha, total)
         if not is_clipped:
-            step(theta[part], gradient[part], moments[:, part], n_in_part, code, constants, decay)
+            step(part, slope, moments, k, start + i, n_in_part, code, constants)
     if is_clipped:
         clip(gradient, max_norm)
-        step(theta, gradient, moments, n_penalized, code, constants, decay)
+        step(theta, gradient, moments, k, start, n_penalized, code, constants)
     return squares
 
 
+def move_part(
+    start, stop, theta, gradient, moments, n_penalized, alpha, total, max_norm, code, constants, out
+):
+    """Take a step with some of the parameters of all networks: from ``start`` to before ``stop``.
+
+    Parameters
+    ----------
+    theta, gradient : arrays of shape (K, P)
+        The gradient is the sum of those of the samples, and overwritten.
+    moments : array of shape (n_moments, K, P)
+    alpha, total, max_norm : arrays of shape (K,)
+    code : int
+    constants : array of shape (K, n_constants + 1)
+        Those of the optimizer in this step, and the decay.
+    out : array of shape (K,)
+        Receives the squared norms of what is penalized.
+    """
+    n_in_part = min(max(n_penalized - start, 0), stop - start)
+    for k in range(theta.shape[0]):
+        out[k] = move(
+            view(theta[k], start, (stop - start,)),
+            view(gradient[k], start, (stop - start,)),
+            moments,
+            k,
+            start,
+            n_in_part,
+            alpha[k],
+            total[k],
+            max_norm[k],
+            code,
+            constants[k],
+        )
+
+
 @njit(**ONCE)
-def step(theta, gradient, moments, n_penalized, code, constants, decay):
-    """Shrink the weights by ``decay`` and move all parameters."""
+def step(theta, gradient, moments, k, start, n_penalized, code, constants):
+    """Shrink the weights by the last of the ``constants``, the decay, and move all parameters."""
+    decay = constants[-1]
     if decay != 1:
         for i in range(n_penalized):
             theta[i] *= decay
-    update(code, theta, gradient, moments, constants)
+    update(code, theta, gradient, moments, k, start, constants)

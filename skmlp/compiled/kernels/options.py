@@ -24,9 +24,6 @@ EXACT: dict[str, Any] = WITHIN | {
 FAST: dict[str, Any] = EXACT | {"fastmath": {"contract", "reassoc", "nsz"}}
 """Sums may be taken in any order: only then are their loops vectorized."""
 
-COUNTED: dict[str, Any] = FAST | {"_nrt": True}
-"""For what calls functions of numpy, which return arrays."""
-
 CALLED: dict[str, Any] = FAST | {"no_cpython_wrapper": False}
 """For what Python calls."""
 

@@ -4,19 +4,30 @@ Which of the two depends on the shapes alone: a network computes the same, to th
 alone.
 """
 
-import numpy as np
-from numba import njit
+from numba import njit, types
+from numba.core.cgutils import unpack_tuple
+from numba.extending import intrinsic
+from numba.np.linalg import call_xxgemm
 
-from skmlp.compiled.kernels.options import COUNTED, FAST
+from skmlp.compiled.kernels.options import FAST
 
 FEW = 2048
 """Number of multiplications up to which a loop is quicker."""
 
 
-@njit(**COUNTED)
-def blas(x, weights, out):
-    """Write ``x @ weights`` into ``out``, by the BLAS of scipy."""
-    np.dot(x, weights, out)
+@intrinsic
+def blas(typing_context, x, weights, out):
+    """Write ``x @ weights`` into ``out``, by the BLAS of scipy: ``np.dot`` without its checks."""
+
+    def generate(context, builder, signature, arguments):
+        parts = []
+        for kind, argument in zip(signature.args, arguments, strict=True):
+            array = context.make_array(kind)(context, builder, argument)
+            parts += [kind, unpack_tuple(builder, array.shape), array.data]
+        call_xxgemm(context, builder, *parts)
+        return context.get_dummy_value()
+
+    return types.void(x, weights, out), generate
 
 
 @njit(**FAST)

@@ -1,16 +1,16 @@
-"""The types of the arguments of `skmlp.compiled.kernels.steps.train`, for which it is compiled."""
+"""The types of the arguments of what Python calls, for which it is compiled."""
 
 import numpy as np
 from numba import from_dtype, types
 
 
-def signature(dtype: np.dtype) -> tuple:
-    """Return the types of the arguments in one precision."""
+def array(element, n_axes=1, *, readonly=False):
+    return types.Array(element, n_axes, "C", readonly=readonly)
+
+
+def of_train(dtype: np.dtype) -> tuple:
+    """Return the types of the arguments of `skmlp.compiled.kernels.steps.train` in one precision."""
     number, integer = from_dtype(np.dtype(dtype)), types.int64
-
-    def array(element, n_axes=1, *, readonly=False):
-        return types.Array(element, n_axes, "C", readonly=readonly)
-
     pair = types.UniTuple(integer, 2)
     samples = (
         array(number, readonly=True),
@@ -36,3 +36,11 @@ def signature(dtype: np.dtype) -> tuple:
         types.Tuple(room),
         array(types.float64, 2),
     )
+
+
+def of_move_part(dtype: np.dtype) -> tuple:
+    """Return the types of the arguments of `skmlp.compiled.kernels.optimizers.move_part`."""
+    number, integer = from_dtype(np.dtype(dtype)), types.int64
+    arrays = array(number, 2), array(number, 2), array(number, 3)
+    numbers = integer, array(number), array(number), array(types.float64)
+    return integer, integer, *arrays, *numbers, integer, array(number, 2), array(types.float64)

@@ -1,5 +1,6 @@
 """Steps of gradient descent: what `skmlp.training.stack.Stack.epoch` does, one network after the other."""
 
+import numpy as np
 from numba import njit
 
 from skmlp.compiled.kernels.activations import activate, add_biases, drop, multiply
@@ -7,12 +8,7 @@ from skmlp.compiled.kernels.losses import loss_and_gradient
 from skmlp.compiled.kernels.optimizers import move
 from skmlp.compiled.kernels.options import FAST
 from skmlp.compiled.kernels.products import product, product_with_transposed, transposed_product
-
-
-@njit(inline="always", **FAST)
-def matrix(room, n, q):
-    """Return the first elements of flat ``room`` as an array of shape (n, q)."""
-    return room[: n * q].reshape(n, q)
+from skmlp.compiled.kernels.views import view
 
 
 @njit(**FAST)
@@ -69,11 +65,11 @@ def forward(theta, x, h, slopes, net, coins, thresholds, scales):
     before = x
     for i in range(n_layers):
         m, q = widths[i], widths[i + 1]
-        z = matrix(h[n * h_at[i] :], n, q)
-        product(before, matrix(theta[weights_at[i] :], m, q), z)
-        add_biases(z, theta[biases_at[i] : biases_at[i] + q])
+        z = view(h, n * h_at[i], (n, q))
+        product(before, view(theta, weights_at[i], (m, q)), z)
+        add_biases(z, view(theta, biases_at[i], (q,)))
         if i < n_layers - 1:
-            flat, slope = h[n * h_at[i] : n * h_at[i + 1]], slopes[n * h_at[i] : n * h_at[i + 1]]
+            flat, slope = view(h, n * h_at[i], (n * q,)), view(slopes, n * h_at[i], (n * q,))
             activate(activations[i], parameters[i], flat, slope)
             if thresholds[i] >= 0:
                 drop(flat, slope, coins[tossed:], thresholds[i], scales[i])
@@ -92,17 +88,14 @@ def backward(theta, x, h, slopes, deltas, gradient, net):
     n = x.shape[0]
     for i in range(widths.size - 2, -1, -1):
         m, q = widths[i], widths[i + 1]
-        delta = matrix(deltas[n * h_at[i] :], n, q)
-        before = matrix(h[n * h_at[i - 1] :], n, m) if i > 0 else x
-        transposed_product(before, delta, matrix(gradient[weights_at[i] :], m, q))
-        sum_of_rows(delta, gradient[biases_at[i] : biases_at[i] + q])
+        delta = view(deltas, n * h_at[i], (n, q))
+        before = view(h, n * h_at[i - 1], (n, m)) if i > 0 else x
+        transposed_product(before, delta, view(gradient, weights_at[i], (m, q)))
+        sum_of_rows(delta, view(gradient, biases_at[i], (q,)))
         if i > 0:
-            weights, delta_before = (
-                matrix(theta[weights_at[i] :], m, q),
-                matrix(deltas[n * h_at[i - 1] :], n, m),
-            )
-            product_with_transposed(delta, weights, delta_before)
-            multiply(deltas[n * h_at[i - 1] : n * h_at[i]], slopes[n * h_at[i - 1] : n * h_at[i]])
+            start = n * h_at[i - 1]
+            product_with_transposed(delta, view(theta, weights_at[i], (m, q)), view(deltas, start, (n, m)))
+            multiply(view(deltas, start, (n * m,)), view(slopes, start, (n * m,)))
 
 
 @njit(**FAST)
@@ -154,8 +147,8 @@ def train(networks, steps, samples, batches, net, dropout, loss, optimizer, thet
         for step in range(steps[0], steps[1]):
             start = step * batch_size
             n = min(batch_size, n_rows[k] - start)
-            index, row = order[k, start : start + n], room_rows[:n]
-            x, y = matrix(room_x, n, n_inputs), matrix(room_y, n, n_scores)
+            index, row = view(order[k], start, (n,)), view(room_rows, 0, (n,))
+            x, y = view(room_x, 0, (n, n_inputs)), view(room_y, 0, (n, n_scores))
             for i in range(n):
                 row[i] = rows[index[i]] if rows.size else index[i]
             gather(X, strides, row, x)
@@ -165,30 +158,30 @@ def train(networks, steps, samples, batches, net, dropout, loss, optimizer, thet
                 gather(targets, (n_scores, 1), index, y)
             tossed += forward(theta[k], x, h, slopes, net, coins[k, tossed:], thresholds[k], scales[k])
             scores_at = n * h_at[-2]
-            z, delta = matrix(h[scores_at:], n, n_scores), matrix(deltas[scores_at:], n, n_scores)
-            values = room_values[:n]
+            z, delta = view(h, scores_at, (n, n_scores)), view(deltas, scores_at, (n, n_scores))
+            values = view(room_values, 0, (n,))
             loss_and_gradient(loss_code, loss_parameters[k], softmax_sizes, z, y, delta, values)
             total = float(n)
             if sample_weight.size:
-                weights = room_weights[:n]
+                weights = view(room_weights, 0, (n,))
                 for i in range(n):
                     weights[i] = sample_weight[index[i]]
                 weigh(delta, values, weights)
                 total = sum_in_double(weights)
                 total = total if total != 0 else 1.0
             backward(theta[k], x, h, slopes, deltas, gradient, net)
-            c = constants[k, offset + step - steps[0]]
             squares = move(
                 theta[k],
                 gradient,
-                moments[:, k],
+                moments,
+                k,
+                np.int64(0),  # of the type that `move_part` hands over: else all would be compiled twice
                 n_penalized,
                 alpha[k],
                 theta.dtype.type(total),
                 max_norm[k],
                 optimizer_code,
-                c[:-1],
-                c[-1],
+                constants[k, offset + step - steps[0]],
             )
             out[step - steps[0], k] = (
                 sum_in_double(values) / total / divisor + 0.5 * alpha[k] * squares / total
