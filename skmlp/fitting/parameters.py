@@ -152,9 +152,10 @@ PARAMETERS: dict[str, Parameter] = {
         with_bullets(
             """
             How the learning rate of a stochastic solver changes, by name or as an instance such as
-            ``OneCycle(rise=0.1)``. 'linear', 'cosine' and 'one_cycle' end with ``max_iter`` epochs,
-            or calls to ``partial_fit``. ``Cosine(n_epochs=100)`` has a length of its own, which warm starts
-            follow together. A plateau may end training before: ``n_iter_no_change=np.inf`` prevents that.
+            ``OneCycle(rise=0.1)``. 'linear', 'cosine', 'flat_cosine' and 'one_cycle' end with ``max_iter``
+            epochs, or calls to ``partial_fit``. ``Cosine(n_epochs=100)`` has a length of its own, which
+            warm starts follow together. A plateau may end training before: ``n_iter_no_change=np.inf``
+            prevents that.
             """,
             SCHEDULES,
         ),

@@ -134,6 +134,20 @@ class Cosine(Schedule):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FlatCosine(Schedule):
+    """The initial rate for half of training, then down to zero by half a cosine [Holzmüller et al. 2024].
+
+    See docs, eq. (48), of max(0, 2 p - 1).
+    """
+
+    name: ClassVar[str] = "flat_cosine"
+    needs_the_end: ClassVar[bool] = True
+
+    def factor(self, progress: Array) -> Array:
+        return half_cosine(1, 0, np.maximum(0, 2 * progress - 1))
+
+
+@dataclass(frozen=True, kw_only=True)
 class OneCycle(Schedule):
     """Up to the initial rate and down to almost zero, by half a cosine each [Smith & Topin 2018].
 
@@ -166,6 +180,7 @@ class OneCycle(Schedule):
 
 
 SCHEDULES: dict[str, type[Schedule]] = {
-    schedule.name: schedule for schedule in (Constant, InverseScaling, Adaptive, Linear, Cosine, OneCycle)
+    schedule.name: schedule
+    for schedule in (Constant, InverseScaling, Adaptive, Linear, Cosine, FlatCosine, OneCycle)
 }
 """Every schedule by its name."""

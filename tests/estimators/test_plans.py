@@ -13,6 +13,7 @@ from skmlp.training.schedules import (
     Adaptive,
     Constant,
     Cosine,
+    FlatCosine,
     InverseScaling,
     Linear,
     OneCycle,
@@ -32,6 +33,7 @@ SMALL |= {"n_iter_no_change": np.inf, "max_iter": 12}
 ENDING = {
     "linear": Linear,
     "cosine": Cosine,
+    "flat_cosine": FlatCosine,
     "one_cycle": OneCycle,
     "linear after a warm-up": lambda **fields: Linear(warmup=0.6, **fields),
     "cosine after a warm-up": lambda **fields: Cosine(warmup=0.6, **fields),
@@ -290,7 +292,7 @@ def test_a_fit_that_came_to_its_end_begins_a_new_plan(schedule, how, monkeypatch
 def test_a_fit_that_patience_ended_begins_a_new_plan(schedule):
     first = fitted(model_of(schedule())).learning_rate_curve_
     model = fitted(model_of(schedule(), warm_start=True, tol=10, n_iter_no_change=2), n_fits=2)
-    if schedule().name in ("linear", "cosine", "one_cycle", "constant"):
+    if schedule().name in ("linear", "cosine", "flat_cosine", "one_cycle", "constant"):
         assert model.learning_rate_curve_ == [*first[:4], *first[:4]]
 
 

@@ -13,7 +13,15 @@ from skmlp.network.normalizations import BatchNormalization, LayerNormalization
 from skmlp.training import stack
 from skmlp.training.optimizers import OPTIMIZERS, SGD, Adam, NAdam, RMSprop
 from skmlp.training.result import Monitor
-from skmlp.training.schedules import Adaptive, Constant, Cosine, InverseScaling, Linear, OneCycle
+from skmlp.training.schedules import (
+    Adaptive,
+    Constant,
+    Cosine,
+    FlatCosine,
+    InverseScaling,
+    Linear,
+    OneCycle,
+)
 from skmlp.training.stack import clip, sweep
 from skmlp.training.state import Curves, State
 from skmlp.training.stopping import StopReason
@@ -296,6 +304,7 @@ def test_an_epoch_is_one_step_per_batch_in_the_order_of_the_random_stream(member
 FACTORS = {
     "linear": (Linear(), lambda i, n: 1 - i / n),
     "cosine": (Cosine(), lambda i, n: 0.5 * (1 + np.cos(np.pi * i / n))),
+    "flat_cosine": (FlatCosine(), lambda i, n: 0.5 * (1 + np.cos(np.pi * (max(1, 2 * i / n) - 1)))),
     "warmup": (Constant(warmup=0.4), lambda i, n: min(1, (i + 1) / (0.4 * n))),
     "linear after warmup": (Linear(warmup=0.4), lambda i, n: min(1, (i + 1) / (0.4 * n)) * (1 - i / n)),
 }
