@@ -460,7 +460,7 @@ def test_parameters_of_sgd_do_not_touch_adam(name):
 @pytest.mark.parametrize("schedule", [name for name in SCHEDULES if name != "constant"])
 def test_every_schedule_works_with_every_stochastic_solver(schedule, solver):
     """Unlike in scikit-learn, where only 'sgd' has schedules."""
-    parameters = {"solver": solver, "max_iter": 6, "tol": 1, "n_iter_no_change": 2}
+    parameters = {"solver": solver, "max_iter": 5, "tol": 1, "n_iter_no_change": 2}
     one, other = (
         weights_after_two_fits({**parameters, "learning_rate": value}) for value in ("constant", schedule)
     )
