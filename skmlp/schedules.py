@@ -1,4 +1,4 @@
-"""Schedules with settings of their own, for the parameter ``learning_rate``, and the base of custom ones.
+"""Schedules with settings of their own, of learning rate, weight decay and dropout; the base of one's own.
 
 Examples
 --------
@@ -13,6 +13,7 @@ from skmlp.training.schedules import (
     Adaptive,
     Constant,
     Cosine,
+    FlatCosine,
     InverseScaling,
     Linear,
     OneCycle,
@@ -24,6 +25,7 @@ __all__ = [
     "Adaptive",
     "Constant",
     "Cosine",
+    "FlatCosine",
     "InverseScaling",
     "Linear",
     "OneCycle",

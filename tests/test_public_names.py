@@ -33,7 +33,8 @@ PUBLIC = {
     "skmlp.onnx": "register",
     "skmlp.optimizers": "Adam EvolutionStrategy LBFGS LevenbergMarquardt NAdam OPTIMIZERS Optimizer RMSprop"
     " SGD SOLVERS Solver",
-    "skmlp.schedules": "Adaptive Constant Cosine InverseScaling Linear OneCycle SCHEDULES Schedule",
+    "skmlp.schedules": "Adaptive Constant Cosine FlatCosine InverseScaling Linear OneCycle SCHEDULES"
+    " Schedule",
 }
 """The names of each public module."""
 

@@ -56,6 +56,7 @@ class CompiledSteps:
             (integers(batches.n_rows), batches.batch_size),
             batches.counts.max(axis=1),
         )
+        self._hidden, self._training, self._dropout_factor = hidden, objective.training, 1.0
         self._dropout = dropout_of(hidden, n_networks, dtype)
         self._coins_per_row = integers(
             [q for q, (_, dropout) in zip(self._net[0][1:], hidden, strict=False) if dropout is not None]
@@ -77,6 +78,7 @@ class CompiledSteps:
 
     def __call__(self, steps: range, constants: Array, first: int, values: Array) -> None:
         """Take the ``steps``, and write E of each into ``values``."""
+        self._follow_schedule()
         order, coins = np.ascontiguousarray(self._state.order), self._coins(steps)
 
         def take(i: int) -> None:
@@ -97,6 +99,14 @@ class CompiledSteps:
             )
 
         self._threads.run(take, len(self._parts))
+
+    def _follow_schedule(self) -> None:
+        """Make the numbers of dropout anew if its rates have changed."""
+        factor = self._training.dropout_factor
+        if factor != self._dropout_factor:
+            hidden = [(f, dropout and dropout.times(factor)) for f, dropout in self._hidden]
+            theta, self._dropout_factor = self._state.theta, factor
+            self._dropout = dropout_of(hidden, len(theta), theta.dtype)
 
     def _coins(self, steps: range) -> Array:
         """Draw the random numbers for dropout in these steps, as `skmlp.network.layers.Dropout` would."""

@@ -91,10 +91,12 @@ class BaseMultilayerPerceptron(DocumentationLinkMixin, CallbackSupportMixin, Bas
     n_restarts: int = 3
     dtype: str = "auto"
     weight_decay: float = 0.0
+    weight_decay_schedule: str | Schedule = "constant"
     warmup: float = 0.0
     max_grad_norm: float | None = None
     initializer: str | Initializer = "auto"
     dropout: float | Sequence[float] = 0.0
+    dropout_schedule: str | Schedule = "constant"
     normalization: str | Normalization | None = None
     input_layer: Any = None
     skip: bool = False

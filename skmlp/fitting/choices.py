@@ -146,6 +146,7 @@ class Choices:
     network : NetworkChoices
     solver : Optimizer or Solver
     schedule : Schedule
+        That of the learning rate.
     cost : callable or str, or None
         What is minimized in place of the loss, of which only the link is used: a cost of predictions, or
         a scorer.
@@ -163,6 +164,8 @@ class Choices:
     network: NetworkChoices
     solver: Optimizer | Solver
     schedule: Schedule
+    weight_decay_schedule: Schedule
+    dropout_schedule: Schedule
     cost: Callable[..., Any] | str | None
     batch_size: int | str
     shuffle: bool
@@ -216,6 +219,8 @@ class Choices:
                 "solver": with_evidence(solver_of(params), params["alpha"]),
                 "alpha": FIRST_ALPHA if isinstance(params["alpha"], str) else params["alpha"],
                 "schedule": schedule_of(params),
+                "weight_decay_schedule": named_schedule(params["weight_decay_schedule"]),
+                "dropout_schedule": named_schedule(params["dropout_schedule"]),
                 "cost": cost if is_cost(cost) else None,
                 "max_iter": MAX_EPOCHS if isinstance(params["max_iter"], str) else params["max_iter"],
                 "batch_size": size if isinstance(size, str) else int(size),
@@ -241,11 +246,33 @@ class Choices:
         """Whether ``early_stopping`` has an effect."""
         return self.early_stopping and self.is_stochastic
 
+    @property
+    def schedules(self) -> dict[str, Schedule]:
+        """All that follow the plan of a fit, by the parameters that choose them."""
+        return {
+            "learning_rate": self.schedule,
+            "weight_decay_schedule": self.weight_decay_schedule,
+            "dropout_schedule": self.dropout_schedule,
+        }
+
+    @property
+    def need_the_end(self) -> list[str]:
+        """The parameters whose schedules depend on how many steps there will be."""
+        return [name for name, schedule in self.schedules.items() if schedule.needs_the_end]
+
+    @property
+    def length_of_plan(self) -> tuple[str, int | None]:
+        """The parameter whose schedule says the length of the plan, and the length; None: ``max_iter``."""
+        said = ((name, schedule.n_epochs) for name, schedule in self.schedules.items() if schedule.n_epochs)
+        return next(said, ("learning_rate", None))
+
     @cached_property
     def name_of_schedule(self) -> str:
         """What equal schedules have in common, whatever the length of their plans."""
-        others = {name: value for name, value in vars(self.schedule).items() if name != "n_epochs"}
-        return f"{type(self.schedule).__name__} {others!r}"
+        return "; ".join(
+            f"{type(schedule).__name__} { {k: v for k, v in vars(schedule).items() if k != 'n_epochs'}!r}"
+            for schedule in self.schedules.values()
+        )
 
     def fitted_params(self) -> dict[str, Any]:
         """Return a copy of the parameters that say what the fitted network computes.
@@ -356,12 +383,12 @@ def with_evidence(solver: Optimizer | Solver, alpha: float | str) -> Optimizer |
 
 def schedule_of(params: Params) -> Schedule:
     """Return the schedule that ``learning_rate`` and its parameters choose."""
-    choice = params["learning_rate"]
-    schedule: Schedule
-    if not isinstance(choice, str):
-        schedule = choice
-    elif choice == InverseScaling.name:
+    schedule = named_schedule(params["learning_rate"])
+    if params["learning_rate"] == InverseScaling.name:
         schedule = InverseScaling(power_t=params["power_t"])
-    else:
-        schedule = SCHEDULES[choice]()
     return replace(schedule, warmup=params["warmup"]) if params["warmup"] else schedule
+
+
+def named_schedule(choice: str | Schedule) -> Schedule:
+    """Return the schedule of a name, or an instance as it is."""
+    return SCHEDULES[choice]() if isinstance(choice, str) else choice

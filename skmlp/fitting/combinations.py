@@ -13,6 +13,7 @@ from skmlp.network.losses import LogLoss, SquaredError
 from skmlp.network.mixture_density import MixtureDensity
 from skmlp.network.normalizations import BatchNormalization
 from skmlp.training.optimizers import Optimizer
+from skmlp.training.schedules import Constant
 
 if TYPE_CHECKING:
     from skmlp.fitting.choices import Choices
@@ -51,6 +52,7 @@ def check_combinations(choices: Choices, owner: str) -> None:
     """
     params, solver, loss, network = choices.params, choices.solver, choices.loss, choices.network
     if isinstance(solver, Optimizer):
+        _check_plan(choices)
         needs = "gradient"
     else:
         _check_full_batch(choices)
@@ -81,6 +83,17 @@ def check_combinations(choices: Choices, owner: str) -> None:
         raise ValueError(
             f"solver={params['solver']!r} is for sums of squares: it trains MLPRegressor with"
             f" loss='squared_error', not {owner}{with_loss}: choose solver='lbfgs'."
+        )
+
+
+def _check_plan(choices: Choices) -> None:
+    """Raise an error if schedules plan for different numbers of epochs."""
+    lengths = {name: schedule.n_epochs for name, schedule in choices.schedules.items() if schedule.n_epochs}
+    if len({*lengths.values()}) > 1:
+        given = " and ".join(f"{name}={choices.params[name]!r}" for name in lengths)
+        raise ValueError(
+            f"{given} plan for different numbers of epochs, and training has one plan: say n_epochs in one"
+            " of them, which all will follow."
         )
 
 
@@ -189,6 +202,8 @@ def _check_full_batch(choices: Choices) -> None:
         "max_grad_norm": choices.max_grad_norm is not None,
         "warmup": choices.schedule.warmup > 0,
         "learning_rate": choices.schedule.needs_the_end,
+        "weight_decay_schedule": not isinstance(choices.weight_decay_schedule, Constant),
+        "dropout_schedule": not isinstance(choices.dropout_schedule, Constant),
     }
     for name, is_on in needs_batches.items():
         if is_on:

@@ -90,6 +90,15 @@ def with_bullets(meaning: str, table: Mapping[str, Any]) -> str:
 
 
 _ACTIVATION_WORDS, _is_activation = named_or(ACTIVATIONS, Activation)
+_BY_THE_STEP = [name for name, schedule in SCHEDULES.items() if schedule.is_by_the_step()]
+_FACTOR_WORDS = f"{one_of(_BY_THE_STEP)[0]} or a Schedule of the step alone"
+
+
+def _is_factor(value: Any) -> bool:
+    """Return whether ``value`` chooses a schedule that is a function of the step."""
+    kind = SCHEDULES.get(value) if isinstance(value, str) else type(value)
+    return kind is not None and issubclass(kind, Schedule) and kind.is_by_the_step()
+
 
 PARAMETERS: dict[str, Parameter] = {
     "hidden_layer_sizes": Parameter(
@@ -140,6 +149,15 @@ PARAMETERS: dict[str, Parameter] = {
         times the learning rate (AdamW, SGDW). Unlike ``alpha``, it is not part of the gradient.
         """,
     ),
+    "weight_decay_schedule": Parameter(
+        _FACTOR_WORDS,
+        _is_factor,
+        """
+        What ``weight_decay`` is multiplied by in each step, beside the learning rate, by name or as an
+        instance: 'flat_cosine' leaves it for half of training, and ends at zero. It follows the plan of
+        ``learning_rate``.
+        """,
+    ),
     "batch_size": Parameter(
         "int >= 1, 'auto' or 'adaptive'",
         lambda value: value in ("auto", "adaptive") if isinstance(value, str) else is_integer(value, 1),
@@ -153,9 +171,10 @@ PARAMETERS: dict[str, Parameter] = {
         with_bullets(
             """
             How the learning rate of a stochastic solver changes, by name or as an instance such as
-            ``OneCycle(rise=0.1)``. 'linear', 'cosine' and 'one_cycle' end with ``max_iter`` epochs,
-            or calls to ``partial_fit``. ``Cosine(n_epochs=100)`` has a length of its own, which warm starts
-            follow together. A plateau may end training before: ``n_iter_no_change=np.inf`` prevents that.
+            ``OneCycle(rise=0.1)``. 'linear', 'cosine', 'flat_cosine' and 'one_cycle' end with ``max_iter``
+            epochs, or calls to ``partial_fit``. ``Cosine(n_epochs=100)`` has a length of its own, which
+            warm starts follow together. A plateau may end training before: ``n_iter_no_change=np.inf``
+            prevents that.
             """,
             SCHEDULES,
         ),
@@ -196,6 +215,14 @@ PARAMETERS: dict[str, Parameter] = {
         layer. Prediction uses all units.
         """,
         predicts=True,
+    ),
+    "dropout_schedule": Parameter(
+        _FACTOR_WORDS,
+        _is_factor,
+        """
+        What the rates of ``dropout`` are multiplied by in each epoch (that of its first step), by name or
+        as an instance; see ``weight_decay_schedule``.
+        """,
     ),
     "normalization": Parameter(
         f"{named_or(NORMALIZATIONS, Normalization)[0]}, or None",
@@ -546,6 +573,8 @@ def hint(name: str, value: Any, owner: str) -> str:
     """Return what was probably meant by a value that is not accepted."""
     if "list" in PARAMETERS[name].type and isinstance(value, (Iterator, AbstractSet, Mapping)):
         return " Make it a list: sets and dicts have no order of layers, an iterator can be read only once."
+    if name.endswith("_schedule") and named_or(SCHEDULES, Schedule)[1](value):
+        return " With the samples seen and on plateaus, only the learning rate changes."
     if name != "hidden_layer_sizes":
         return ""
     if isinstance(value, str) and value in LOSSES:

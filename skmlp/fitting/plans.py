@@ -1,4 +1,4 @@
-"""The plan of a schedule: how many epochs it is made for, and how many of them are done."""
+"""The plan of schedules: how many epochs it is made for, and how many of them are done."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from skmlp.training.stopping import StopReason
 
 
 class Plan(NamedTuple):
-    """Where a fit stands in the plan of its schedule.
+    """Where a fit stands in the plan that all its schedules follow.
 
     Attributes
     ----------
@@ -31,25 +31,26 @@ class Plan(NamedTuple):
 def plan_of(problem: Problem) -> Plan:
     """Return the plan of a fit: a new one, or that of the earlier fit that is followed.
 
-    Another schedule begins a plan of its own; the same one with another ``n_epochs`` changes the length of
-    its plan. What was cut short by ``max_time``, Ctrl-C or a callback goes on where it was.
+    Other schedules begin a plan of their own; the same with another ``n_epochs`` change the length of their
+    plan. What was cut short by ``max_time``, Ctrl-C or a callback goes on where it was.
     """
-    choices, schedule = problem.choices, problem.choices.schedule
+    choices, needs_the_end = problem.choices, bool(problem.choices.need_the_end)
+    name, said = choices.length_of_plan
     before = None if problem.earlier is None else problem.earlier.optimizer_state
-    n_epochs, n_done = schedule.n_epochs or choices.max_iter, 0
+    n_epochs, n_done = said or choices.max_iter, 0
     if before is not None and before.get("schedule") == choices.name_of_schedule:
-        if schedule.n_epochs or problem.incremental:
+        if said or problem.incremental:
             n_done = before["n_epochs_done"]
         elif before["cut_short"]:
             n_epochs, n_done = before["n_epochs_planned"], before["n_epochs_done"]
-    if schedule.needs_the_end and schedule.n_epochs and n_done >= n_epochs:
+    if needs_the_end and said and n_done >= n_epochs:
         raise ValueError(
-            f"learning_rate={schedule!r} plans for n_epochs={n_epochs}, and {n_done} are done: raise"
-            " n_epochs, choose another learning_rate, or start anew with warm_start=False or a clone."
+            f"{name}={choices.params[name]!r} plans for n_epochs={n_epochs}, and {n_done} are done: raise"
+            f" n_epochs, choose another {name}, or start anew with warm_start=False or a clone."
         )
     if problem.incremental:
         return Plan(n_epochs, n_done, n_to_train=1)
-    left = n_epochs - n_done if schedule.needs_the_end else choices.max_iter
+    left = n_epochs - n_done if needs_the_end else choices.max_iter
     return Plan(n_epochs, n_done, n_to_train=min(choices.max_iter, left))
 
 

@@ -74,15 +74,16 @@ def report_of_solver(choices: Choices, result: TrainingResult, n_iter: int) -> N
 
 
 def report_max_iter(problem: Problem, n_iter: int) -> None:
-    """Warn that ``max_iter`` has ended training, unless it has come to the end of its schedule."""
+    """Warn that ``max_iter`` has ended training, unless it has come to the end of its schedules."""
     choices, plan, so_far = problem.choices, plan_of(problem), ""
-    if choices.schedule.needs_the_end:
+    if choices.need_the_end:
         n_done = plan.n_done + n_iter
         if n_done == plan.n_epochs:
             return
+        planning = " and ".join(f"{name}={choices.params[name]!r}" for name in choices.need_the_end)
         so_far = (
-            f" {n_done} of the {plan.n_epochs} epochs are done that are planned for by learning_rate="
-            f"{choices.params['learning_rate']!r}: continue with warm_start=True, or raise max_iter."
+            f" {n_done} of the {plan.n_epochs} epochs are done that are planned for by {planning}: continue"
+            " with warm_start=True, or raise max_iter."
         )
     warn_of_convergence(
         f"Stochastic Optimizer: Maximum iterations ({choices.max_iter}) reached and the"

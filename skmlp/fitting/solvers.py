@@ -96,6 +96,8 @@ def train_stack(
         n_epochs=plan.n_epochs,
         first_step=plan.n_done * len(setup.batches.counts),
         saver=saver_of(problems, samples.starts),
+        weight_decay_schedule=choices.weight_decay_schedule,
+        dropout_schedule=choices.dropout_schedule,
     )
     stack = networks_of(problems)
     stopped = {

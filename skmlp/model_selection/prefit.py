@@ -408,8 +408,9 @@ class ContinuedFits:
             return None
         if request.choices is None:
             return None
-        schedule = request.choices.schedule
-        if (schedule.needs_the_end or schedule.warmup) and not schedule.n_epochs:
+        schedules = request.choices.schedules.values()
+        is_planned = any(schedule.needs_the_end or schedule.warmup for schedule in schedules)
+        if is_planned and request.choices.length_of_plan[1] is None:
             return None  # its rates are planned for another number of epochs
         reasons = set(earlier.result.reasons)
         if reasons == {StopReason.MAX_ITER}:

@@ -41,10 +41,13 @@ class Training:
         as SFC64 does.
     weights : array of shape (K, n), or None
         The sample weights of the present block; None weighs all alike.
+    dropout_factor : float
+        The rates of dropout are multiplied by it at present.
     """
 
     streams: Sequence[np.random.Generator] = ()
     weights: Array | None = None
+    dropout_factor: float = 1.0
 
     def shares(self, z: Array) -> Array:
         """Return the share of each row of a block ``z`` (K, n, q) in its weight, shape (K, 1, n)."""
@@ -314,6 +317,10 @@ class Dropout(Layer):
         """What the other units are multiplied by."""
         return 1 / (1 - self.thresholds / 2**16)
 
+    def times(self, factor: float) -> Dropout:
+        """Return the layer whose rate is multiplied by ``factor``."""
+        return self if factor == 1 else replace(self, rate=np.multiply(self.rate, factor))
+
     def memo_shape(self, shape: Shape) -> tuple[int, ...]:
         return shape
 
@@ -327,7 +334,8 @@ class Dropout(Layer):
     def forward(self, parameters: list[Array], trace: Trace) -> None:
         if trace.training is None:
             return
-        thresholds, scale = self.thresholds, np.asarray(self.scale, dtype=trace.memo.dtype)
+        now = self.times(trace.training.dropout_factor)
+        thresholds, scale = now.thresholds, np.asarray(now.scale, dtype=trace.memo.dtype)
         of_network = np.full(len(trace.memo), np.ravel(thresholds), dtype=np.uint16)
         for mask, stream, threshold in zip(trace.memo, trace.training.streams, of_network, strict=True):
             # 16 bits are enough for a coin, and quicker to draw than a float.

@@ -1,4 +1,4 @@
-"""Learning rates over time."""
+"""Learning rates over time, and what else changes with them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from skmlp.network.hyperparameters import check_field, within
 class Schedule:
     """How the learning rates of K networks change: with progress, between epochs, and on a plateau.
 
-    A custom schedule overrides `factor`, `after_epoch` or `on_plateau`.
+    A custom schedule overrides `factor`, `after_epoch` or `on_plateau`. One that overrides `factor` alone
+    may also be that of weight decay or dropout: what is said of the rate is then said of these.
 
     Parameters
     ----------
@@ -42,6 +43,11 @@ class Schedule:
         n_epochs = self.n_epochs
         is_valid = n_epochs is None or (isinstance(n_epochs, int | np.integer) and n_epochs >= 1)
         check_field(self, "n_epochs", is_valid, "a positive integer or None")
+
+    @classmethod
+    def is_by_the_step(cls) -> bool:
+        """Return whether `factor` says all: neither an epoch nor a plateau changes the rate."""
+        return cls.after_epoch is Schedule.after_epoch and cls.on_plateau is Schedule.on_plateau
 
     def factors(self, steps: Array, n_steps: int) -> Array:
         """Return what the rates of ``steps``, counted from 0, are multiplied by.
@@ -134,6 +140,20 @@ class Cosine(Schedule):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FlatCosine(Schedule):
+    """The initial rate for half of training, then down to zero by half a cosine [Holzmüller et al. 2024].
+
+    See docs, eq. (48), of max(0, 2 p - 1).
+    """
+
+    name: ClassVar[str] = "flat_cosine"
+    needs_the_end: ClassVar[bool] = True
+
+    def factor(self, progress: Array) -> Array:
+        return half_cosine(1, 0, np.maximum(0, 2 * progress - 1))
+
+
+@dataclass(frozen=True, kw_only=True)
 class OneCycle(Schedule):
     """Up to the initial rate and down to almost zero, by half a cosine each [Smith & Topin 2018].
 
@@ -166,6 +186,7 @@ class OneCycle(Schedule):
 
 
 SCHEDULES: dict[str, type[Schedule]] = {
-    schedule.name: schedule for schedule in (Constant, InverseScaling, Adaptive, Linear, Cosine, OneCycle)
+    schedule.name: schedule
+    for schedule in (Constant, InverseScaling, Adaptive, Linear, Cosine, FlatCosine, OneCycle)
 }
 """Every schedule by its name."""

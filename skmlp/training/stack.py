@@ -33,6 +33,9 @@ CONSTANTS_AT_A_TIME = 16_384
 STEPS_BETWEEN_SWEEPS = 128
 """After so many steps, moments are swept: with beta_1=0.9, none becomes subnormal in between."""
 
+Factors: TypeAlias = tuple[Callable[[Array], Array], Callable[[Array], Array]]
+"""From the indices of steps to the factors on the learning rates, and to those on the weight decay."""
+
 _Constants: TypeAlias = tuple[Array, Array | None, tuple[PerNetwork, ...]]
 """Of n steps and one more: the rates (n + 1, K, 1), factors on the weights, the optimizer's constants."""
 
@@ -101,8 +104,8 @@ class Setup:
     learning_rate : array of shape (K,)
         The initial rates.
     weight_decay : array of shape (K,), default=None
-        Decoupled from the gradient: before each step the weights shrink by ``rate * weight_decay``
-        [Loshchilov & Hutter 2019, algorithm 1 and 2; docs, eq. (49)].
+        Decoupled from the gradient: before each step the weights shrink by ``rate * weight_decay``, times
+        the factor of a schedule [Loshchilov & Hutter 2019, algorithm 1 and 2; docs, eq. (49)].
     max_grad_norm : array of shape (K,), default=None
         A longer gradient is shortened to this norm [Pascanu et al. 2013, algorithm 1; docs, eq. (50)].
     bounds : Bounds, default=None
@@ -190,14 +193,13 @@ class Stack:
         state = self.state.take(np.flatnonzero(networks))
         return Stack(self.setup.keep(networks), state, self.networks[networks])
 
-    def epoch(self, factors: Callable[[Array], Array]) -> tuple[Array, Array]:
+    def epoch(self, factors: Factors) -> tuple[Array, Array]:
         """Take one step per batch; return the mean loss over the epoch and the last rates, each (K,).
 
         Parameters
         ----------
-        factors : callable
-            From the indices of steps, 0 for the first of the epoch, to the factors on the learning rates,
-            for arrays of any length.
+        factors : pair of callables
+            Of the indices of steps, 0 for the first of the epoch; for arrays of any length.
         """
         setup, state, counts = self.setup, self.state, self.setup.batches.counts
         if state.random_states:
@@ -260,7 +262,7 @@ class Stack:
             self._left = (rates, table, first) if first < len(rates) else None
         return values, rate
 
-    def _coming_constants(self, factors: Callable[[Array], Array], ahead: int) -> Iterator[_Constants]:
+    def _coming_constants(self, factors: Factors, ahead: int) -> Iterator[_Constants]:
         """Yield those of this epoch and of all later ones in which `State.rate` stays as it is."""
         setup, n_networks, taken = self.setup, len(self.networks), self.state.step[:, np.newaxis].copy()
         of_epoch = len(setup.batches.counts) * n_networks
@@ -270,12 +272,16 @@ class Stack:
             # One step more than is used: numpy computes the power of a single number in another way than
             # those of many, and its last bit may differ.
             steps = np.arange(start, start + size + 1)
-            rate = factors(steps)[:, np.newaxis, np.newaxis] * self.state.rate[:, np.newaxis]
+            of_rate, of_decay = factors
+            rate = of_rate(steps)[:, np.newaxis, np.newaxis] * self.state.rate[:, np.newaxis]
             t = steps[:, np.newaxis, np.newaxis] + (taken + 1.0)
-            decay = None if setup.weight_decay is None else 1 - rate * setup.weight_decay[:, np.newaxis]
+            decay = None
+            if setup.weight_decay is not None:
+                of_step = of_decay(steps)[:, np.newaxis, np.newaxis]
+                decay = 1 - rate * (of_step * setup.weight_decay[:, np.newaxis])
             yield rate, decay, setup.optimizer.constants(rate, t)
 
-    def _coming_steps(self, factors: Callable[[Array], Array]) -> Iterator[_Step]:
+    def _coming_steps(self, factors: Factors) -> Iterator[_Step]:
         """Yield the `_coming_constants` step by step."""
         # ``self`` is a proxy: its own methods would hold the stack.
         for rate, decay, constants in Stack._coming_constants(self, factors, STEPS_AHEAD):
@@ -284,7 +290,7 @@ class Stack:
             of_optimizer = zip(*(self._by_step(c, n) for c in constants), strict=True)
             yield from zip(rate[:-1, :, 0], decays, of_optimizer, strict=True)
 
-    def _coming_tables(self, factors: Callable[[Array], Array]) -> Iterator[tuple[Array, Array]]:
+    def _coming_tables(self, factors: Factors) -> Iterator[tuple[Array, Array]]:
         """Yield the rates (n, K) of n steps and their constants, as `Steps` take them."""
         for rate, decay, constants in Stack._coming_constants(self, factors, ROWS_AHEAD):
             columns = *constants, 1.0 if decay is None else decay

@@ -10,7 +10,7 @@ import numpy as np
 from skmlp.network.arrays import Array, are_finite
 from skmlp.training.checkpoints import Saver
 from skmlp.training.result import Epoch, Monitor, TrainingResult
-from skmlp.training.schedules import Schedule
+from skmlp.training.schedules import Constant, Schedule
 from skmlp.training.stack import Setup, Stack
 from skmlp.training.state import State
 from skmlp.training.stopping import StopReason
@@ -38,6 +38,9 @@ class StochasticSolver:
         The step of its plan that the schedule begins with.
     saver : Saver, default=None
         Saves the state between two epochs.
+    weight_decay_schedule, dropout_schedule : Schedule, default=Constant()
+        The factors on the weight decay in each step, and on the rates of dropout in each epoch: that of its
+        first step. Both must be `Schedule.is_by_the_step`, and follow the same plan.
     """
 
     setup: Setup
@@ -47,6 +50,8 @@ class StochasticSolver:
     n_epochs: int | None = None
     first_step: int = 0
     saver: Saver | None = None
+    weight_decay_schedule: Schedule = field(default_factory=Constant)
+    dropout_schedule: Schedule = field(default_factory=Constant)
 
     def train(self, state: State, stopped: Mapping[int, StopReason] | None = None) -> TrainingResult:
         """Train from ``state``, which is overwritten and returned within the result.
@@ -96,8 +101,15 @@ class StochasticSolver:
         """Train for an epoch, tell the monitor, and return which networks stop and why."""
         stopping, n_steps = self.setup.stopping, len(self.setup.batches.counts)
         first, n_planned = self.first_step + index * n_steps, (self.n_epochs or stopping.max_iter) * n_steps
-        loss, rate = stack.epoch(lambda steps: self.schedule.factors(first + steps, n_planned))
         state, networks = stack.state, stack.networks
+
+        def factors_of(schedule: Schedule) -> Callable[[Array], Array]:
+            return lambda steps: schedule.factors(first + steps, n_planned)
+
+        if state.streams:
+            (dropout_factor,) = factors_of(self.dropout_schedule)(np.zeros(1)).tolist()
+            stack.setup.objective.training.dropout_factor = dropout_factor
+        loss, rate = stack.epoch((factors_of(self.schedule), factors_of(self.weight_decay_schedule)))
         noted = {"losses": loss, "rates": rate}
         score = None
         if self.validate is not None:

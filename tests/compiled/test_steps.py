@@ -21,7 +21,7 @@ from skmlp.network.losses import (
     Quantile,
     SquaredError,
 )
-from skmlp.training.schedules import Adaptive, InverseScaling, OneCycle
+from skmlp.training.schedules import Adaptive, FlatCosine, InverseScaling, Linear, OneCycle
 from skmlp.training.stopping import StopReason
 from tests.compiled.problems import assert_alike, run
 from tests.crossing import crossed
@@ -76,6 +76,14 @@ OPTIONS = {
     "weighted dropout": {"dropout": (0.5,), "sample_weight": SAMPLE_WEIGHT},
     "invscaling": {"schedule": InverseScaling(power_t=0.3)},
     "one cycle": {"schedule": OneCycle()},
+    "decay to zero": {"weight_decay_schedule": FlatCosine()},
+    "dropout to almost zero": {"dropout": (0.5,), "dropout_schedule": Linear(), "max_iter": 5},
+    "all scheduled": {
+        "schedule": OneCycle(),
+        "weight_decay_schedule": Linear(),
+        "dropout": (0.3,),
+        "dropout_schedule": FlatCosine(warmup=0.2),
+    },
     "adaptive": {"schedule": Adaptive(warmup=0.1), "patience": 1, "max_iter": 11},
     "one output": {"n_outputs": 1},
     "by columns": {"make": np.asfortranarray},

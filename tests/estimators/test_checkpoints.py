@@ -95,6 +95,15 @@ CASES = {
     "early stopping": (WINE, {"early_stopping": True, "tol": 0.01}),
     "scoring": (WINE, {"early_stopping": True, "scoring": "balanced_accuracy"}),
     "dropout": (DIABETES, {"dropout": 0.3}),
+    "scheduled": (
+        DIABETES,
+        {
+            "dropout": 0.3,
+            "dropout_schedule": "flat_cosine",
+            "weight_decay": 0.3,
+            "weight_decay_schedule": "flat_cosine",
+        },
+    ),
     "batch normalization": (DIABETES, {"normalization": "batch"}),
     "standardize": (DIABETES, {"standardize": True, "loss": "huber"}),
     "ensemble": (WINE, {"n_members": 3, "tol": 0.03, "max_iter": 40}),

@@ -243,6 +243,8 @@ REFUSED = {
     "dropout": ({"dropout": 0.1}, "dropout=0.1 .*solver='es'"),
     "batch": ({"normalization": "batch"}, "normalization='batch' .*solver='es'"),
     "weight decay": ({"weight_decay": 0.1}, "weight_decay=0.1 .*solver='es'"),
+    "decay schedule": ({"weight_decay_schedule": "cosine"}, "weight_decay_schedule='cosine' .*solver='es'"),
+    "dropout schedule": ({"dropout_schedule": "cosine"}, "dropout_schedule='cosine' .*solver='es'"),
     "one candidate": ({"population_size": 1}, "'population_size' parameter .* >= 2.* Got 1"),
     "half a restart": ({"n_restarts": 0.5}, "'n_restarts' parameter .* >= 0.* Got 0.5"),
 }

@@ -28,6 +28,8 @@ SMALL = {"hidden_layer_sizes": (7, 5), "batch_size": 13, "max_iter": 4}
 
 OPTIONS = {
     "weight_decay": {"weight_decay": 0.1},
+    "decay to zero": {"weight_decay": 0.1, "weight_decay_schedule": "flat_cosine"},
+    "dropout to zero": {"dropout": 0.3, "dropout_schedule": Cosine()},
     "cosine": {"learning_rate": "cosine"},
     "linear": {"learning_rate": "linear"},
     "one_cycle": {"learning_rate": "one_cycle"},
@@ -65,6 +67,8 @@ OF_THE_REGRESSOR = {
 }
 DEFAULTS = {
     "weight_decay": 0,
+    "weight_decay_schedule": "cosine",
+    "dropout_schedule": "cosine",
     "warmup": 0,
     "max_grad_norm": None,
     "initializer": "auto",
@@ -178,6 +182,8 @@ ALL = {
     "learning_rate_init": 0.02,
     "warmup": 0.1,
     "weight_decay": 1e-3,
+    "weight_decay_schedule": "cosine",
+    "dropout_schedule": "flat_cosine",
     "max_grad_norm": 1.0,
     "initializer": "orthogonal",
     "dropout": [0.1, 0.2],
@@ -230,7 +236,8 @@ def test_a_grid_over_a_pipeline(task):
 
 def without_end(options):
     """Return whether a run of few epochs can be a part of a longer one: else its schedule ends too soon."""
-    return not {"learning_rate", "warmup", "max_time"} & set(options)
+    schedules = {"learning_rate", "weight_decay_schedule", "dropout_schedule"}
+    return not {*schedules, "warmup", "max_time"} & set(options)
 
 
 @pytest.mark.parametrize(("task", "option"), [pair for pair in PAIRS if pair[1] != "max_time"])
@@ -330,6 +337,8 @@ AFTERWARDS = {
     "max_fun": 1,
     "dtype": "float32",
     "weight_decay": 1.0,
+    "weight_decay_schedule": "cosine",
+    "dropout_schedule": "flat_cosine",
     "warmup": 0.5,
     "max_grad_norm": 1.0,
     "initializer": "orthogonal",
@@ -389,6 +398,12 @@ SENSELESS = [
     (LBFGS | {"warmup": 0.1}, ["warmup=0.1", "solver='lbfgs'", "'adam'"]),
     (LBFGS | {"learning_rate": "cosine"}, ["learning_rate='cosine'", "solver='lbfgs'", "'adam'"]),
     (LBFGS | {"learning_rate": OneCycle()}, ["learning_rate=OneCycle", "solver='lbfgs'"]),
+    (LBFGS | {"weight_decay_schedule": "cosine"}, ["weight_decay_schedule='cosine'", "'adam'"]),
+    (LBFGS | {"dropout_schedule": OneCycle()}, ["dropout_schedule=OneCycle", "solver='lbfgs'"]),
+    (
+        {"learning_rate": Cosine(n_epochs=5), "dropout_schedule": OneCycle(n_epochs=6)},
+        ["learning_rate=Cosine", "dropout_schedule=OneCycle", "n_epochs in one of them"],
+    ),
     ({"activation": ["relu"]}, ["activation=['relu']", "hidden_layer_sizes=(7, 5)", "one value for all"]),
     ({"activation": []}, ["activation=[]", "hidden_layer_sizes=(7, 5)"]),
     ({"activation": ("relu",) * 3}, ["activation=", "3 entries", "hidden_layer_sizes=(7, 5) has 2"]),

@@ -24,7 +24,15 @@ from skmlp.network.input_layers import Scaling
 from skmlp.network.losses import Huber
 from skmlp.network.normalizations import BatchNormalization
 from skmlp.training.optimizers import RMSprop
-from skmlp.training.schedules import SCHEDULES, OneCycle
+from skmlp.training.schedules import (
+    SCHEDULES,
+    Adaptive,
+    Constant,
+    FlatCosine,
+    InverseScaling,
+    OneCycle,
+    Schedule,
+)
 
 from .data import TASKS
 from .state import stays_as_it_was
@@ -83,6 +91,8 @@ WRONG = {
     "max_fun": [0, -1, 2.0, np.inf, "10", None],
     "dtype": ["float16", "int", None, np.float16, np.dtype("int"), int, 4],
     "weight_decay": [-1e-9, np.nan, np.inf, "0.1", None, True],
+    "weight_decay_schedule": ["linearly", "adaptive", InverseScaling(), None, 0.1, Constant],
+    "dropout_schedule": ["linearly", "invscaling", Adaptive(), None, 0.1, ["cosine"]],
     "warmup": [-0.1, 1, 1.5, np.nan, "0.1", None],
     "max_grad_norm": [0, -1, np.nan, np.inf, "1", True],
     "initializer": ["he", None, 0],
@@ -125,6 +135,8 @@ WRONG = {
     "clip_predictions": [None, "yes", 1],
 }
 """Wrong types, and values just outside of the range."""
+
+BY_THE_STEP = ["constant", "linear", "cosine", "flat_cosine", "one_cycle"]
 
 RIGHT = {
     "hidden_layer_sizes": [
@@ -170,6 +182,8 @@ RIGHT = {
     "max_fun": [1, 10],
     "dtype": ["auto", "float32", "float64", np.float32, np.dtype("float64")],
     "weight_decay": [0, 0.1, np.float32(0.5)],
+    "weight_decay_schedule": [*BY_THE_STEP, Constant(warmup=0.5)],
+    "dropout_schedule": [*BY_THE_STEP, FlatCosine(warmup=0.5)],
     "warmup": [0, 0.5, 0.999],
     "max_grad_norm": [None, 1e-9, 1, np.float32(0.5)],
     "initializer": [*INITIALIZERS, TruncatedNormal(scale=0.1)],
@@ -353,6 +367,8 @@ MATTERS = {
     "dtype": ({"dtype": "float64"}, {"dtype": "float32"}),
     "verbose": ({"verbose": False}, {"verbose": True}),
     "weight_decay": ({"weight_decay": 0}, {"weight_decay": 0.1}),
+    "weight_decay_schedule": ({"weight_decay": 1}, {"weight_decay_schedule": "flat_cosine"}),
+    "dropout_schedule": ({"dropout": 0.5}, {"dropout_schedule": "cosine"}),
     "warmup": ({"warmup": 0}, {"warmup": 0.5}),
     "max_grad_norm": ({"max_grad_norm": None}, {"max_grad_norm": 0.01}),
     "initializer": ({"initializer": "auto"}, {"initializer": "glorot_uniform"}),
@@ -411,6 +427,26 @@ def test_each_parameter_changes_the_weights(name):
     assert one.shape != other.shape or np.abs(one - other).max() > 1e-9
 
 
+@pytest.mark.parametrize("name", ["weight_decay_schedule", "dropout_schedule"])
+@pytest.mark.parametrize("value", ["adaptive", "invscaling", Adaptive(), InverseScaling()], ids=repr)
+def test_schedules_that_are_no_functions_of_the_step_are_refused_with_the_way_out(name, value):
+    words = "'flat_cosine', .* or a Schedule of the step alone.* only the learning rate changes"
+    with pytest.raises(ValueError, match=words):
+        fitted({name: value})
+
+
+@pytest.mark.parametrize("name", ["weight_decay_schedule", "dropout_schedule"])
+def test_a_schedule_of_ones_own_that_is_a_function_of_the_step(name):
+    class Half(Schedule):
+        def factor(self, progress):
+            return 0.5 * super().factor(progress)
+
+    whole = {"weight_decay": 0.5, "dropout": 0.5}
+    halved = {name.removesuffix("_schedule"): 0.25}
+    one, other = (weights_after_two_fits(whole | changes) for changes in ({name: Half()}, halved))
+    np.testing.assert_array_equal(one, other)
+
+
 def test_verbose_changes_the_output(capsys):
     fitted({"verbose": False})
     assert capsys.readouterr().out == ""
@@ -431,7 +467,7 @@ def test_parameters_of_sgd_do_not_touch_adam(name):
 @pytest.mark.parametrize("schedule", [name for name in SCHEDULES if name != "constant"])
 def test_every_schedule_works_with_every_stochastic_solver(schedule, solver):
     """Unlike in scikit-learn, where only 'sgd' has schedules."""
-    parameters = {"solver": solver, "max_iter": 8, "tol": 1, "n_iter_no_change": 2}
+    parameters = {"solver": solver, "max_iter": 5, "tol": 1, "n_iter_no_change": 2}
     one, other = (
         weights_after_two_fits({**parameters, "learning_rate": value}) for value in ("constant", schedule)
     )
@@ -456,6 +492,8 @@ def test_schedules_differ(values):
 MORE = {
     "dtype": "auto",
     "weight_decay": 0.0,
+    "weight_decay_schedule": "constant",
+    "dropout_schedule": "constant",
     "warmup": 0.0,
     "max_grad_norm": None,
     "initializer": "auto",

@@ -34,7 +34,7 @@ KINDS = {
     "warm": {"warm_start": True, "dropout": 0.1, "n_members": 2},
     "lbfgs": {"solver": "lbfgs"},
     "float32": {"dtype": "float32"},
-    "partial_fit": {"dropout": 0.1, "learning_rate": "cosine"},
+    "partial_fit": {"dropout": 0.1, "learning_rate": "cosine", "dropout_schedule": "cosine"},
     "lists": {"activation": ["tanh", "gelu"], "dropout": [0.0, 0.1]},
 }
 kinds = pytest.mark.parametrize("kind", KINDS)

@@ -13,6 +13,7 @@ from skmlp.training.schedules import (
     Adaptive,
     Constant,
     Cosine,
+    FlatCosine,
     InverseScaling,
     Linear,
     OneCycle,
@@ -32,6 +33,7 @@ SMALL |= {"n_iter_no_change": np.inf, "max_iter": 12}
 ENDING = {
     "linear": Linear,
     "cosine": Cosine,
+    "flat_cosine": FlatCosine,
     "one_cycle": OneCycle,
     "linear after a warm-up": lambda **fields: Linear(warmup=0.6, **fields),
     "cosine after a warm-up": lambda **fields: Cosine(warmup=0.6, **fields),
@@ -171,6 +173,63 @@ def test_patience_may_end_a_call_within_the_plan():
         fitted(model)
 
 
+SCHEDULED = {"weight_decay": 0.5, "dropout": 0.3}
+TOGETHER = {
+    "weight decay": {"weight_decay_schedule": FlatCosine},
+    "dropout": {"dropout_schedule": FlatCosine},
+    "all": {"learning_rate": OneCycle, "weight_decay_schedule": Cosine, "dropout_schedule": Linear},
+}
+every_combination = pytest.mark.parametrize("kinds", TOGETHER.values(), ids=TOGETHER)
+
+
+def scheduled(kinds, n_epochs=None, **parameters):
+    """Return a model whose last schedule says the length of the plan that all follow."""
+    schedules = {name: kind() for name, kind in kinds.items()}
+    last = [*kinds][-1]
+    schedules[last] = kinds[last](n_epochs=n_epochs)
+    return DIABETES.model(**SMALL | SCHEDULED | schedules | parameters)
+
+
+@every_combination
+@pytest.mark.parametrize("lengths", [(4, 8), (5, 5, 2)], ids=str)
+def test_decay_and_dropout_follow_the_plan_across_warm_starts(kinds, lengths):
+    whole = fitted(scheduled(kinds))
+    assert_same_training(fitted(scheduled(kinds, 12, max_iter=200)), whole)
+    parts = scheduled(kinds, 12, warm_start=True)
+    for max_iter in lengths:
+        fitted(parts.set_params(max_iter=max_iter))
+        parts = pickle.loads(pickle.dumps(parts))
+    assert_same_training(parts, whole)
+    unscheduled = fitted(DIABETES.model(**SMALL | SCHEDULED))
+    assert not same_content(whole.coefs_, unscheduled.coefs_)
+
+
+@every_combination
+def test_decay_and_dropout_follow_the_plan_across_partial_fits(kinds):
+    model, by_max_iter = scheduled(kinds, 6, max_iter=500), scheduled(kinds, max_iter=6)
+    for _ in range(6):
+        model.partial_fit(DIABETES.X, DIABETES.y)
+        by_max_iter.partial_fit(DIABETES.X, DIABETES.y)
+    assert_same_training(model, by_max_iter)
+    whole = scheduled(kinds, max_iter=6, shuffle=False)
+    parts = scheduled(kinds, max_iter=6, shuffle=False)
+    for _ in range(6):
+        parts.partial_fit(DIABETES.X, DIABETES.y)
+    assert_same_training(parts, fitted(whole))
+
+
+@every_combination
+def test_a_plan_of_decay_or_dropout_ends_too(kinds):
+    model, name = scheduled(kinds, 12, max_iter=8, warm_start=True), [*kinds][-1]
+    with pytest.warns(ConvergenceWarning, match=f"8 of the 12 epochs .* by .*{name}="):
+        fitted(model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        assert len(fitted(model).loss_curve_) == 12
+    with pytest.raises(ValueError, match=f"{name}=.*plans for n_epochs=12, and 12 .* another {name}"):
+        fitted(model)
+
+
 # 2. partial_fit.
 
 
@@ -290,7 +349,7 @@ def test_a_fit_that_came_to_its_end_begins_a_new_plan(schedule, how, monkeypatch
 def test_a_fit_that_patience_ended_begins_a_new_plan(schedule):
     first = fitted(model_of(schedule())).learning_rate_curve_
     model = fitted(model_of(schedule(), warm_start=True, tol=10, n_iter_no_change=2), n_fits=2)
-    if schedule().name in ("linear", "cosine", "one_cycle", "constant"):
+    if schedule().name in ("linear", "cosine", "flat_cosine", "one_cycle", "constant"):
         assert model.learning_rate_curve_ == [*first[:4], *first[:4]]
 
 

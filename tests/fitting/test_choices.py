@@ -31,6 +31,10 @@ def test_names_become_objects():
     assert chosen.solver == Adam(beta_1=0.5)
     assert choices(learning_rate="invscaling", power_t=0.3).schedule == InverseScaling(power_t=0.3)
     assert choices(learning_rate="cosine", warmup=0.1).schedule == Cosine(warmup=0.1)
+    others = choices(weight_decay_schedule="cosine", dropout_schedule=Cosine(n_epochs=3), warmup=0.1)
+    assert (others.weight_decay_schedule, others.dropout_schedule) == (Cosine(), Cosine(n_epochs=3))
+    assert others.need_the_end == ["weight_decay_schedule", "dropout_schedule"]
+    assert others.length_of_plan == ("dropout_schedule", 3)
 
 
 def test_instances_stay_what_they_are():
@@ -124,6 +128,8 @@ APART = {
     "input_layer": (None, "scaling"),
     "skip": (False, True),
     "warmup": (0.0, 0.1),
+    "weight_decay_schedule": ("constant", "cosine"),
+    "dropout_schedule": ("constant", Cosine()),
     "loss": ("huber", "squared_error"),
 }
 

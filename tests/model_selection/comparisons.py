@@ -36,6 +36,10 @@ VARIANTS = {
     "clipped": ({}, {"max_grad_norm": [None, 0.5, 0.1]}),
     "decay": ({}, {"weight_decay": [0.0, 0.1, 0.5]}),
     "dropout": ({}, {"dropout": [0.0, 0.2, 0.5]}),
+    "scheduled": (
+        {"weight_decay_schedule": "flat_cosine", "dropout_schedule": "flat_cosine"},
+        {"weight_decay": [0.0, 0.5], "dropout": [0.2, 0.5]},
+    ),
     "batch normalization": ({"normalization": "batch"}, {"alpha": [0.1, 1.0]}),
     "layer normalization": ({"normalization": "layer"}, {"alpha": [0.1, 1.0]}),
     "normalizations": ({}, {"normalization": [None, "batch", "layer"]}),

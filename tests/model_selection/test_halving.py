@@ -76,6 +76,7 @@ CONTINUE = {
     "ensemble": {"n_members": 3},
     "a plan with a length": {"learning_rate": Cosine(n_epochs=8)},
     "a longer plan": {"learning_rate": Linear(n_epochs=30, warmup=0.2)},
+    "decay by a plan with a length": {"weight_decay": 0.5, "weight_decay_schedule": Cosine(n_epochs=8)},
     "a warm-up with a length": {"learning_rate": Constant(n_epochs=5, warmup=0.5)},
 }
 
@@ -230,6 +231,7 @@ PLANNED = {
     "cosine": {"learning_rate": "cosine"},
     "warmup": {"warmup": 0.2},
     "linear": {"learning_rate": "linear"},
+    "decay": {"weight_decay": 0.5, "weight_decay_schedule": "flat_cosine"},
 }
 
 

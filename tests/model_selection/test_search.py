@@ -671,6 +671,7 @@ APART = {
     "batch_size": [13, 20],
     "learning_rate": ["constant", "cosine"],
     "warmup": [0.0, 0.2],
+    "weight_decay_schedule": ["constant", "cosine"],
     "max_iter": [3, 5],
     "n_iter_no_change": [3, 5],
     "shuffle": [True, False],

@@ -618,6 +618,17 @@ def test_dropout_leaves_units_out_at_the_rate_of_each_network():
     np.testing.assert_allclose(trace.output.mean(axis=(1, 2)), 1, atol=0.04)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("factor", [0.0, 0.25, 1.0])
+def test_dropout_rates_are_multiplied_by_the_factor_of_training(factor, dtype):
+    x = X.astype(dtype)
+    _, found = inner_forward(dropout_of_each(dtype), [], x, Training(streams(), dropout_factor=factor))
+    layer = Dropout((factor * np.array(RATES)).astype(dtype).reshape(-1, 1, 1))
+    _, expected = inner_forward(layer, [], x, Training(streams()))
+    np.testing.assert_array_equal(found.output, expected.output)
+    assert (found.memo == 1).all() == (factor == 0)
+
+
 @pytest.mark.parametrize("rate", [1 - 2**-20, 2**-20])
 def test_dropout_rates_near_the_ends_are_finite_beside_others(rate):
     layer = Dropout(np.array([0.5, rate], dtype="float32").reshape(-1, 1, 1))

@@ -64,6 +64,8 @@ class Training:
         max_iter=13,
         patience=100,
         schedule=CONSTANT,
+        weight_decay_schedule=CONSTANT,
+        dropout_schedule=CONSTANT,
         dtype="float64",
         make=np.asarray,
         sample_weight=None,
@@ -99,6 +101,10 @@ class Training:
             self._unless_all_are(np.inf, [member.max_grad_norm for member in members]),
         )
         self.settings = {"schedule": schedule, "validate": validate, "monitor": monitor or Monitor()}
+        self.settings |= {
+            "weight_decay_schedule": weight_decay_schedule,
+            "dropout_schedule": dropout_schedule,
+        }
         self.state = State.start(
             theta,
             self.optimizer.n_moments,

@@ -5,7 +5,16 @@ import re
 import numpy as np
 import pytest
 
-from skmlp.training.schedules import SCHEDULES, Adaptive, Constant, Cosine, InverseScaling, Linear, OneCycle
+from skmlp.training.schedules import (
+    SCHEDULES,
+    Adaptive,
+    Constant,
+    Cosine,
+    FlatCosine,
+    InverseScaling,
+    Linear,
+    OneCycle,
+)
 
 INITIAL = np.array([0.1, 0.2, 0.3])
 RATE = np.array([0.1, 0.02, 1e-7])  # of which the last lies below what Adaptive lowers
@@ -14,10 +23,11 @@ SEEN = np.array([0, 3, 99])
 
 def test_names_in_the_table_are_those_of_the_schedules():
     assert all(schedule.name == name for name, schedule in SCHEDULES.items())
-    assert set(SCHEDULES) == {"constant", "invscaling", "adaptive", "linear", "cosine", "one_cycle"}
+    names = {"constant", "invscaling", "adaptive", "linear", "cosine", "flat_cosine", "one_cycle"}
+    assert set(SCHEDULES) == names
 
 
-PLANNED = [Linear(), Cosine(), OneCycle()]
+PLANNED = [Linear(), Cosine(), FlatCosine(), OneCycle()]
 EVERY_PLANNED = pytest.mark.parametrize("schedule", PLANNED, ids=repr)
 
 
@@ -28,6 +38,8 @@ def naive_factor(schedule, i, n):
             return 1 - i / n
         case Cosine():
             return 0.5 * (1 + math.cos(math.pi * i / n))
+        case FlatCosine():
+            return 0.5 * (1 + math.cos(math.pi * (max(1, 2 * i / n) - 1)))
         case OneCycle(rise=rise, start=start, end=end):
             if i < rise * n:
                 return start + (1 - start) * 0.5 * (1 - math.cos(math.pi * i / (rise * n)))
@@ -74,10 +86,20 @@ def test_factors_of_an_epoch_are_part_of_those_of_all(schedule):
 
 
 @pytest.mark.parametrize(
-    ("schedule", "end"), [(Linear(), 0), (Cosine(), 0), (OneCycle(), 1 / 25 / 1e4)], ids=repr
+    ("schedule", "end"),
+    [(Linear(), 0), (Cosine(), 0), (FlatCosine(), 0), (OneCycle(), 1 / 25 / 1e4)],
+    ids=repr,
 )
 def test_the_last_factor_holds_beyond_the_plan(schedule, end):
     np.testing.assert_allclose(schedule.factors(np.array([10, 11, 1000]), 10), end, atol=1e-15)
+
+
+def test_flat_cosine_is_one_for_half_of_the_plan_and_falls_to_zero():
+    factors = FlatCosine().factors(np.arange(1001), 1000)
+    np.testing.assert_array_equal(factors[:501], 1)
+    assert (np.diff(factors[500:]) < 0).all()
+    assert factors[750] == pytest.approx(0.5)
+    assert factors[-1] == 0
 
 
 def test_one_cycle_starts_low_is_highest_after_its_rise_and_ends_lowest():

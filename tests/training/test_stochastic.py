@@ -2,18 +2,29 @@
 
 import tracemalloc
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from scipy import sparse
 
+from skmlp.compiled.config import config_context
+from skmlp.network.layers import Dropout
 from skmlp.network.losses import BinaryLogLoss, Focal, Huber, LogLoss, Poisson, SquaredError
 from skmlp.network.normalizations import BatchNormalization, LayerNormalization
 from skmlp.training import stack
 from skmlp.training.optimizers import OPTIMIZERS, SGD, Adam, NAdam, RMSprop
 from skmlp.training.result import Monitor
-from skmlp.training.schedules import Adaptive, Constant, Cosine, InverseScaling, Linear, OneCycle
+from skmlp.training.schedules import (
+    Adaptive,
+    Constant,
+    Cosine,
+    FlatCosine,
+    InverseScaling,
+    Linear,
+    OneCycle,
+    Schedule,
+)
 from skmlp.training.stack import clip, sweep
 from skmlp.training.state import Curves, State
 from skmlp.training.stopping import StopReason
@@ -87,6 +98,11 @@ OPTIONS = {
     "cosine": {"schedule": Cosine()},
     "warmup": {"schedule": Constant(warmup=0.4)},
     "dropout": {"dropout": (0.3,)},
+    "scheduled": {
+        "dropout": (0.3,),
+        "weight_decay_schedule": Cosine(),
+        "dropout_schedule": FlatCosine(),
+    },
     "batch normalization": {"normalization": BatchNormalization()},
     "layer normalization": {"normalization": LayerNormalization()},
     "weighted, normalized, dropped": {
@@ -233,10 +249,25 @@ def test_dropping_networks_of_unequal_folds_changes_nothing():
 # What one network's training is
 
 
-def plain_training(member, *, n_epochs=3, factor=lambda i, n: 1.0, planned=None, first_step=0, **options):
+def one(i, n):
+    return 1.0
+
+
+def plain_training(
+    member,
+    *,
+    n_epochs=3,
+    factor=one,
+    decay_factor=one,
+    dropout_factor=one,
+    planned=None,
+    first_step=0,
+    **options,
+):
     """Return parameters (P,) and losses of one network, by a loop with nothing clever in it.
 
-    ``factor(i, n)`` is that on the rate in step i of n = 4 ``planned``, and beyond the plan as at its end.
+    ``factor(i, n)`` is that on the rate in step i of n = 4 ``planned``, and beyond the plan as at its end;
+    so are those on weight decay and, in the first step of an epoch, on the rates of dropout.
     """
     training, optimizer = Training([member], **options), member.optimizer
     theta, (random_state,) = training.state.theta.copy(), training.state.random_states
@@ -249,9 +280,11 @@ def plain_training(member, *, n_epochs=3, factor=lambda i, n: 1.0, planned=None,
         permutation = np.arange(N)
         random_state.shuffle(permutation)
         order, loss = order[permutation], 0.0
+        n = 4 * (planned or n_epochs)
+        training.objective.training.dropout_factor = dropout_factor(min(first_step + t, n), n)
         for start in range(0, N, 17):
-            n = 4 * (planned or n_epochs)
-            rate = member.rate * factor(min(first_step + t, n), n)
+            step = min(first_step + t, n), n
+            rate, decay = member.rate * factor(*step), member.weight_decay * decay_factor(*step)
             rows, t = order[start : start + 17], t + 1
             weights = None if sample_weight is None else sample_weight[np.newaxis, rows]
             x, y = X[np.newaxis, rows], training.y[np.newaxis, rows]
@@ -262,7 +295,7 @@ def plain_training(member, *, n_epochs=3, factor=lambda i, n: 1.0, planned=None,
             norm = np.linalg.norm(gradient.flat)
             if norm > member.max_grad_norm:
                 gradient.flat[...] = gradient.flat * member.max_grad_norm / norm
-            theta[:, :n_penalized] -= rate * member.weight_decay * theta[:, :n_penalized]
+            theta[:, :n_penalized] -= rate * decay * theta[:, :n_penalized]
             constants = optimizer.constants(np.full((1, 1, 1), rate), np.full((1, 1, 1), float(t)))
             arrays = *moments, *np.empty((optimizer.n_scratch, *theta.shape))
             optimizer.update(theta, gradient.flat, arrays, tuple(np.ravel(c)[0] for c in constants))
@@ -296,6 +329,7 @@ def test_an_epoch_is_one_step_per_batch_in_the_order_of_the_random_stream(member
 FACTORS = {
     "linear": (Linear(), lambda i, n: 1 - i / n),
     "cosine": (Cosine(), lambda i, n: 0.5 * (1 + np.cos(np.pi * i / n))),
+    "flat_cosine": (FlatCosine(), lambda i, n: 0.5 * (1 + np.cos(np.pi * (max(1, 2 * i / n) - 1)))),
     "warmup": (Constant(warmup=0.4), lambda i, n: min(1, (i + 1) / (0.4 * n))),
     "linear after warmup": (Linear(warmup=0.4), lambda i, n: min(1, (i + 1) / (0.4 * n)) * (1 - i / n)),
 }
@@ -319,6 +353,63 @@ def test_a_plan_may_be_longer_and_have_begun(schedule, factor, n_epochs, first_s
     for k, member in enumerate(REGULARIZED):
         plan = {"planned": n_epochs, "first_step": first_step}
         assert_plain(result, *plain_training(member, factor=factor, **plan), k)
+
+
+@EVERY_FACTOR
+@pytest.mark.parametrize(("n_epochs", "first_step"), [(3, 0), (7, 11), (3, 2)])
+def test_weight_decay_and_dropout_follow_the_same_plan(schedule, factor, n_epochs, first_step):
+    scheduled = {"weight_decay_schedule": schedule, "dropout_schedule": schedule}
+    training = Training(REGULARIZED, schedule=Linear(), dropout=(0.3,), **scheduled)
+    result = training.solver(3, n_epochs=n_epochs, first_step=first_step).train(training.state)
+    factors = {"factor": FACTORS["linear"][1], "decay_factor": factor, "dropout_factor": factor}
+    plan = {"planned": n_epochs, "first_step": first_step}
+    for k, member in enumerate(REGULARIZED):
+        assert_plain(result, *plain_training(member, dropout=(0.3,), **factors, **plan), k)
+
+
+def test_each_epoch_has_its_rate_of_dropout(monkeypatch):
+    """The units of five epochs, of which the last leaves none out."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Falling(Schedule):
+        def factor(self, progress):
+            return np.maximum(0, 1 - 1.25 * progress)
+
+    left_out, forward = [], Dropout.forward
+
+    def counted(layer, parameters, trace):
+        forward(layer, parameters, trace)
+        if trace.training is not None:
+            left_out.append((trace.memo == 0).sum(axis=(1, 2)))
+
+    monkeypatch.setattr(Dropout, "forward", counted)
+    monkeypatch.setattr("tests.training.problems.HIDDEN", (2000,))
+    with config_context(compiled=False):
+        train(*ADAM[:2], dropout=(0.4,), dropout_schedule=Falling(), max_iter=5)
+    shares = np.reshape(left_out, (5, 4, 2)).sum(axis=1) / (N * 2000)
+    for share, factor in zip(shares, (1, 0.75, 0.5, 0.25, 0), strict=True):
+        np.testing.assert_allclose(share, 0.4 * factor, atol=5 * np.sqrt(0.25 / (N * 2000)) * bool(factor))
+
+
+@pytest.mark.parametrize("name", ["weight_decay_schedule", "dropout_schedule"])
+def test_factors_of_one_change_no_bit(name):
+    @dataclass(frozen=True, kw_only=True)
+    class Ones(Schedule):
+        pass
+
+    expected = train(*REGULARIZED, dropout=(0.3,))
+    found = train(*REGULARIZED, dropout=(0.3,), **{name: Ones(warmup=1e-9)})
+    np.testing.assert_array_equal(found.theta, expected.theta)
+
+
+def test_a_rate_of_dropout_beyond_one_is_an_error_that_says_so():
+    @dataclass(frozen=True, kw_only=True)
+    class Rising(Schedule):
+        def factor(self, progress):
+            return 1 + 9 * progress
+
+    with pytest.raises(ValueError, match=r"rate must be in \[0, 1\)"):
+        train(*ADAM, dropout=(0.3,), dropout_schedule=Rising())
 
 
 @EVERY_FACTOR
@@ -645,6 +736,8 @@ def test_other_errors_of_a_monitor_are_raised():
 def test_two_halves_equal_one_run(members, schedule, dropout):
     """The state, the batches' order and the random streams are all there is to training."""
     options = {"schedule": schedule, "patience": 2, "dropout": dropout}
+    if schedule.is_by_the_step():
+        options |= {"weight_decay_schedule": schedule, "dropout_schedule": schedule}
     members = [
         replace(member, tol=0.3 if isinstance(schedule, Adaptive) else -np.inf) for member in members
     ]

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from skmlp import MLPClassifier
-from skmlp.training.schedules import Constant, Cosine, Linear, OneCycle
+from skmlp.training.schedules import Constant, Cosine, FlatCosine, Linear, OneCycle
 
 plt.style.use("skmlp.mplstyle")
 figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.4))
@@ -17,9 +17,10 @@ for schedule, label in (
     (Linear(), "linear"),
     (Constant(warmup=0.1), "constant, warmup=0.1"),
     (OneCycle(), "one_cycle"),
+    (FlatCosine(), "flat_cosine"),
 ):
     left.plot(steps / 10, schedule.factors(steps, 1000), label=label)
-left.set(xlabel="% of the planned steps", ylabel="learning rate / learning_rate_init", ylim=(0, 1.4))
+left.set(xlabel="% of the planned steps", ylabel="learning rate / learning_rate_init", ylim=(0, 1.5))
 left.set_yticks([0, 0.5, 1])
 left.legend(loc="upper center", ncols=2, borderaxespad=0, columnspacing=1)
 
