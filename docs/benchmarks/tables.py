@@ -23,6 +23,7 @@ import os
 import time
 import warnings
 from pathlib import Path
+from unittest import mock
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -32,24 +33,21 @@ import sklearn
 from scipy.stats import loguniform, randint
 from sklearn.compose import TransformedTargetRegressor, make_column_selector, make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
-from sklearn.ensemble import (
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-    VotingClassifier,
-    VotingRegressor,
-)
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, log_loss, root_mean_squared_error
-from sklearn.model_selection import RandomizedSearchCV as SklearnRandomizedSearchCV
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GridSearchCV as SklearnGridSearchCV
+from sklearn.model_selection import ParameterSampler, train_test_split
 from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
 from sklearn.neural_network import MLPRegressor as SklearnMLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from skmlp import TabularMLPClassifier, TabularMLPRegressor
-from skmlp.model_selection import RandomizedSearchCV
+from skmlp.model_selection import GridSearchCV
+from skmlp.tables import encoding
+from skmlp.tables.numbers import PiecewiseLinearEncoder
 
 TARGETS = {
     "adult": "income",
@@ -183,11 +181,48 @@ ABLATIONS = {
     "50 epochs": {"max_iter": 50},
     "the last epoch, nothing held out": {"early_stopping": False},
     "(256, 256)": {"hidden_layer_sizes": (256, 256)},
-    "silu": {"activation": "silu"},
+    "relu": {"activation": "relu"},
+    "elu": {"activation": "elu"},
+    "members hold out rows of their own": {"shared_validation": False},
+    "float64": {"dtype": "float64"},
     "targets not scaled": {"standardize": False},
     "predictions not clipped": {"clip_predictions": False},
 }
 """What is changed of the defaults, one at a time."""
+
+
+class BinsFromZero(PiecewiseLinearEncoder):
+    """The encoding of Gorishniy et al., from 0 below a bin to 1 above."""
+
+    def transform(self, X):
+        return (super().transform(X) + 1) / 2
+
+
+def standard_scaler():
+    """Return what scales by mean and standard deviation; what is missing is the mean."""
+    return make_pipeline(StandardScaler(), SimpleImputer(strategy="constant", fill_value=0))
+
+
+ENCODERS = {
+    "StandardScaler, no robust scale and smooth clip": ("SmoothClip", standard_scaler),
+    "bins from 0 to 1": ("PiecewiseLinearEncoder", BinsFromZero),
+}
+"""What is put in the place of a part of the encoding."""
+
+
+class Reencoded:
+    """Our model with another class in the place of a part of its encoding."""
+
+    def __init__(self, model, name, other):
+        self.model, self.name, self.other = model, name, other
+
+    def fit(self, X, y):
+        """Fit the model."""
+        with mock.patch.object(encoding, self.name, self.other):
+            return self.model.fit(X, y)
+
+    def __getattr__(self, name):
+        return getattr(self.model, name)
 
 
 def ablations(*, regression: bool, seed: int) -> dict[str, object]:
@@ -199,21 +234,19 @@ def ablations(*, regression: bool, seed: int) -> dict[str, object]:
         for what, params in ABLATIONS.items()
         if params.keys() <= known.keys()
     }
-    own = [
-        (str(k), sklearn.clone(model).set_params(n_members=1, random_state=10 * seed + k)) for k in range(4)
-    ]
-    vote = VotingRegressor(own) if regression else VotingClassifier(own, voting="soft")
-    return changed | {f"{OURS}: members hold out rows of their own": vote}
+    others = {f"{OURS}: {what}": Reencoded(sklearn.clone(model), *how) for what, how in ENCODERS.items()}
+    return changed | others
 
 
 SPACE = {
     "learning_rate_init": loguniform(0.003, 0.03),
-    "weight_decay": loguniform(0.005, 0.5),
+    "weight_decay": loguniform(0.02, 1),
     "dropout": [0.0, 0.1, 0.2, 0.3],
-    "n_bins": [0, 8, 16, 32],
-    "hidden_layer_sizes": [(64, 64), (128, 128), (256, 256), (128, 128, 128)],
+    "n_bins": [0, 8, "auto", 32],
+    "hidden_layer_sizes": [(128, 128), (256, 256), (128, 128, 128)],
+    "max_iter": [50, 100],
 }
-"""What our models are searched in."""
+"""What our models are searched in; the defaults are a candidate too."""
 
 BOOSTING_SPACE = {
     "learning_rate": loguniform(0.02, 0.3),
@@ -222,11 +255,11 @@ BOOSTING_SPACE = {
     "min_samples_leaf": randint(5, 60),
     "l2_regularization": loguniform(1e-3, 10),
 }
-"""What gradient boosting is searched in."""
+"""What gradient boosting is searched in; its defaults are a candidate too."""
 
 
 class TunedEnsemble:
-    """Our model, searched with one member, fitted with as many as by default."""
+    """Our model, searched with two members, fitted with as many as by default."""
 
     def __init__(self, search, model):
         self.search, self.model = search, model
@@ -240,20 +273,21 @@ class TunedEnsemble:
         return getattr(self.model, name)
 
 
+def candidates(space, seed):
+    """Return the defaults and 29 candidates drawn from a space, as a grid."""
+    drawn = ParameterSampler(space, 29, random_state=seed)
+    return [{}, *({name: [value] for name, value in each.items()} for each in drawn)]
+
+
 def tuned(*, regression: bool, seed: int) -> dict[str, object]:
     """Return searches of 30 candidates in 3 folds."""
-    options = {
-        "n_iter": 30,
-        "cv": 3,
-        "random_state": seed,
-        "scoring": "neg_root_mean_squared_error" if regression else "neg_log_loss",
-    }
-    one = ours(regression=regression, random_state=seed, n_members=1)
-    search = RandomizedSearchCV(one, SPACE, refit=False, **options)
+    options = {"cv": 3, "scoring": "neg_root_mean_squared_error" if regression else "neg_log_loss"}
+    few = ours(regression=regression, random_state=seed, n_members=2)
+    search = GridSearchCV(few, candidates(SPACE, seed), refit=False, **options)
     trees = boosting(regression=regression, random_state=seed)
     return {
         f"{OURS}, tuned": TunedEnsemble(search, ours(regression=regression, random_state=seed)),
-        f"{REFERENCE}, tuned": SklearnRandomizedSearchCV(trees, BOOSTING_SPACE, **options),
+        f"{REFERENCE}, tuned": SklearnGridSearchCV(trees, candidates(BOOSTING_SPACE, seed), **options),
     }
 
 

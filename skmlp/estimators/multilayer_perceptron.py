@@ -82,6 +82,7 @@ class BaseMultilayerPerceptron(DocumentationLinkMixin, CallbackSupportMixin, Bas
     nesterovs_momentum: bool = True
     early_stopping: bool = False
     validation_fraction: float = 0.1
+    shared_validation: bool = True
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-8

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from numbers import Real
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.metrics import check_scoring
@@ -28,17 +28,18 @@ if TYPE_CHECKING:
 def with_scorers(estimator: BaseMultilayerPerceptron, problem: Problem) -> Problem:
     """Return the problem with ``scoring``, and with a ``loss`` that has no gradient."""
     choices, validate = problem.choices, problem.validate
-    if validate is None and choices.cost is None:
+    if not validate and choices.cost is None:
         return problem
-    if validate is not None and choices.scoring is not None:
-        validate = replace(validate, score=score_of(estimator, problem))
+    if choices.scoring is not None:
+        pairs = zip(validate, problem.held_out, strict=True)
+        validate = [replace(each, score=score_of(estimator, problem, part)) for each, part in pairs]
     cost = None if choices.cost is None else Cost(estimator, problem)
     return replace(problem, validate=validate, cost=cost)
 
 
-def score_of(estimator: BaseMultilayerPerceptron, problem: Problem) -> Score:
-    """Return what ``scoring`` says of the parameters and raw scores of a network."""
-    scoring, held_out = problem.choices.scoring, cast(Data, problem.held_out)
+def score_of(estimator: BaseMultilayerPerceptron, problem: Problem, held_out: Data) -> Score:
+    """Return what ``scoring`` says of the parameters and raw scores of a network for a part held out."""
+    scoring = problem.choices.scoring
     if scoring == "loss":
         return minus_loss
     scorer = check_scoring(estimator, scoring)

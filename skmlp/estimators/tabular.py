@@ -29,7 +29,7 @@ class BaseTabular(BaseMultilayerPerceptron):
     """Base of the estimators for tables: how X is read, and defaults that suit tables."""
 
     hidden_layer_sizes: int | Sequence[int] = (128, 128)
-    activation: str | Activation | Sequence[str | Activation] = "relu"
+    activation: str | Activation | Sequence[str | Activation] = "silu"
     _: KW_ONLY
     alpha: float | str = 0.0
     batch_size: int | str = "adaptive"
@@ -130,7 +130,7 @@ class TabularMLPClassifier(BaseTabular, MLPClassifier):
     The network sees of each number
 
     - x scaled by its quartiles, with outliers drawn smoothly into (-3, 3) [4]_;
-    - how far x is through each of ``n_bins`` bins between quantiles [3]_;
+    - how far x is through each of ``n_bins`` bins between quantiles, from -1 to 1 [3]_;
     - an indicator of missing values, which the median replaces, if there were some in ``fit``;
 
     and of each category an indicator per level: a missing value is a level, if there were some in ``fit``;

@@ -186,6 +186,7 @@ class Choices:
     tol: float = per_network()
     random_state: Any = per_network()
     validation_fraction: float = per_network()
+    shared_validation: bool = per_network()
     scoring: Callable[..., Any] | str | None = per_network()
     class_weight: Any = per_network()
     warm_start: bool = per_network()

@@ -117,12 +117,44 @@ def hold_out(
             f"The validation set is too small: {split} is {len(held_out)}, at least"
             f" {at_least} are needed. {way_out}"
         )
-    if data.sample_weight is not None:
-        for part, of in ((rows, "training"), (held_out, "validation")):
-            check_some_weight(
-                data.sample_weight[part], f"sample_weight (times class_weight) of the {of} part"
-            )
+    check_weights(data, rows, held_out)
     return rows, held_out
+
+
+def hold_out_own(
+    data: Data,
+    fraction: float,
+    random_state: np.random.RandomState,
+    targets: Targets,
+    at_least: int,
+    n_members: int,
+) -> list[tuple[Array, Array]]:
+    """Return the same for each member of an ensemble; no two hold out the same row, while there are others.
+
+    The parts are drawn from one order of the rows, in which the classes are evenly mixed.
+    """
+    n_samples = len(data.y)
+    # Also checks how many are left, and draws the order.
+    order = np.concatenate(hold_out(data, fraction, random_state, targets, at_least))
+    n_own = n_held_out(fraction, n_samples)
+    strata = targets.strata(data.y, n_own)
+    if strata is not None:
+        order = order[np.argsort(strata[order], kind="stable")]
+        _, counts = np.unique(strata, return_counts=True)
+        order = order[np.argsort(np.concatenate([np.arange(n) / n for n in counts]), kind="stable")]
+    held_out = np.take(order, np.arange(n_members * n_own).reshape(n_members, n_own), mode="wrap")
+    parts = [(np.delete(np.arange(n_samples), own), own) for own in held_out]
+    for rows, own in parts:
+        check_weights(data, rows, own)
+    return parts
+
+
+def check_weights(data: Data, rows: Array, held_out: Array) -> None:
+    """Raise an error if a part has no weight."""
+    if data.sample_weight is None:
+        return
+    for part, of in ((rows, "training"), (held_out, "validation")):
+        check_some_weight(data.sample_weight[part], f"sample_weight (times class_weight) of the {of} part")
 
 
 def n_held_out(fraction: float, n_samples: int) -> int:

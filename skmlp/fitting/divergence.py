@@ -82,10 +82,11 @@ def is_absurd(problem: Problem, losses: Array, of_constant: float) -> Array:
 
 def judged_rows(problem: Problem) -> Array:
     """Return at most `N_ROWS` training samples, none without weight."""
-    rows, weights = problem.rows, problem.data.sample_weight
+    rows, weights = problem.rows[0], problem.data.sample_weight
     if weights is not None:
         rows = rows[weights[rows] > 0]
-    return rows[:: max(1, ceil(len(rows) / N_ROWS))]
+    some: Array = rows[:: max(1, ceil(len(rows) / N_ROWS))]
+    return some
 
 
 def losses_at(problem: Problem, theta: Array, rows: Array) -> Array:

@@ -426,6 +426,15 @@ PARAMETERS: dict[str, Parameter] = {
         lambda value: is_number(value, 0, 1) and value < 1,
         "The part of the samples that ``early_stopping`` holds out.",
     ),
+    "shared_validation": Parameter(
+        "bool",
+        is_boolean,
+        """
+        Whether all members of an ensemble hold out the same part. False: each holds out a part of its own,
+        disjoint from those of the others as long as there are samples left, so that together they are
+        trained on all; ``standardize`` and ``laplace`` then take all samples.
+        """,
+    ),
     "beta_1": Parameter(
         "float in [0, 1)",
         lambda value: is_number(value, 0, 1) and value < 1,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from skmlp.fitting.problem import Problem
+from skmlp.fitting.problem import Problem, seen_rows
 from skmlp.fitting.publishing import FittedNetwork
 from skmlp.network.arrays import Array
 from skmlp.network.curvature import score_jacobians
@@ -35,8 +35,9 @@ def posterior_attributes(problem: Problem, theta: Array, alpha: Array | None) ->
     if not isinstance(choices.solver, Evidence) and choices.laplace is None:
         return {}
     data = problem.data
-    if len(problem.rows) < len(data.y) or data.index is not None:
-        data = data.rows(problem.rows)
+    rows = seen_rows(problem.rows)
+    if len(rows) < len(data.y) or data.index is not None:
+        data = data.rows(rows)
     samples = data.X, problem.targets.expanded(data.y, data.X.dtype), data.sample_weight
     of_networks = []
     for k in range(len(theta)):

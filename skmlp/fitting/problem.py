@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 
 from skmlp.fitting.checkpoints import FitFile, file_of
 from skmlp.fitting.choices import Choices
-from skmlp.fitting.data import Data, Reading, hold_out
+from skmlp.fitting.data import Data, Reading, hold_out, hold_out_own
 from skmlp.fitting.early_stopping import Validation
 from skmlp.fitting.publishing import FittedNetwork, shown
 from skmlp.fitting.reusable import Reusable
@@ -92,10 +92,10 @@ class Problem:
     scalers : Scalers
     data : Data
         The samples as the network sees them.
-    rows : array of int
-        The samples to train on.
-    held_out : Data, or None
-        The validation samples, as the user gave them.
+    rows : array of int of shape (1, n) or (K, n)
+        The samples to train on: the same for all networks, or those of each.
+    held_out : list of Data
+        The validation samples, as the user gave them: none, one part for all networks, or one of each.
     seeds : list of K int
         The ``random_state`` of each member; empty for a single network.
     random_states : list of K numpy.random.RandomState
@@ -108,8 +108,8 @@ class Problem:
         Where training continues from.
     file : FitFile, or None
         Where the fit is saved, and was.
-    validate : Validation, or None
-        What scores the networks after each epoch.
+    validate : list of Validation
+        What scores the networks after each epoch: as many as there are parts held out.
     bounds : Bounds, or None
         Within which the parameters stay; None: anywhere.
     cost : callable, or None
@@ -125,14 +125,14 @@ class Problem:
     scalers: Scalers
     data: Data
     rows: Array
-    held_out: Data | None
+    held_out: list[Data]
     seeds: list[int]
     random_states: list[np.random.RandomState]
     streams: list[np.random.Generator]
     incremental: bool = False
     earlier: Earlier | None = None
     file: FitFile | None = None
-    validate: Validation | None = None
+    validate: Sequence[Validation] = ()
     bounds: Bounds | None = None
     cost: Callable[[Array, Array], Array] | None = None
     reusable: Reusable | None = None
@@ -150,10 +150,16 @@ class Problem:
     @property
     def work(self) -> int:
         """The multiplications of the largest matrix product of a step."""
-        n_rows = len(self.rows)
+        n_rows = self.n_rows
         return self.network.work(
             self.choices.rows_per_batch(n_rows) if self.choices.is_stochastic else n_rows
         )
+
+    @property
+    def n_rows(self) -> int:
+        """The number of samples that each network is trained on."""
+        n_rows: int = self.rows.shape[1]
+        return n_rows
 
     @property
     def y(self) -> Array:
@@ -222,16 +228,14 @@ def prepare(
     # part, is then the same as in the first fit.
     if earlier is None or not incremental:
         theta = network.initial_parameters(random_states, given.X.dtype)
-    rows = np.arange(len(given.y))
+    rows, held_outs = np.arange(len(given.y))[np.newaxis], [] if held_out is None else [held_out]
     if held_out is None and choices.holds_out and not incremental:
-        rows, others = hold_out(
-            given,
-            choices.validation_fraction,
-            random_state,
-            targets,
-            1 if choices.scoring == "loss" else targets.min_validation,
-        )
-        held_out = given.rows(others)
+        at_least = 1 if choices.scoring == "loss" else targets.min_validation
+        how = given, choices.validation_fraction, random_state, targets, at_least
+        is_shared = choices.shared_validation or choices.n_members == 1
+        parts = [hold_out(*how)] if is_shared else hold_out_own(*how, choices.n_members)
+        rows = np.stack([own for own, _ in parts])
+        held_outs = [given.rows(others) for _, others in parts]
     bounds = bounds_for(choices, reading, network)
     if bounds is not None and (earlier is None or not incremental):
         reflect(theta, bounds)
@@ -242,8 +246,9 @@ def prepare(
     scalers = scalers_of(choices, targets, given, rows, earlier)
     data = scalers.scaled(given)
     if earlier is None:
-        weights = None if data.sample_weight is None else data.sample_weight[rows]
-        network.start_from(theta, targets.initial_scores(data.y[rows], weights))
+        for own_theta, own in zip(np.split(theta, len(rows)), rows, strict=True):
+            weights = None if data.sample_weight is None else data.sample_weight[own]
+            network.start_from(own_theta, targets.initial_scores(data.y[own], weights))
     check_posterior(choices.laplace, network)
     alpha = alpha_of(choices, earlier, network, theta)
     return Problem(
@@ -254,7 +259,7 @@ def prepare(
         scalers=scalers,
         data=data,
         rows=rows,
-        held_out=held_out,
+        held_out=held_outs,
         seeds=seeds,
         random_states=random_states,
         streams=layer_streams(network, random_states),
@@ -262,7 +267,7 @@ def prepare(
         earlier=earlier,
         file=file,
         bounds=bounds,
-        validate=None if held_out is None else Validation(network, targets, scalers.scaled(held_out)),
+        validate=[Validation(network, targets, scalers.scaled(part)) for part in held_outs],
         reusable=reusable_of(choices, earlier) if incremental else None,
     )
 
@@ -364,14 +369,21 @@ def bounds_for(choices: Choices, reading: Reading, network: Network) -> Bounds |
 def scalers_of(
     choices: Choices, targets: Targets, given: Data, rows: Array, earlier: Earlier | None
 ) -> Scalers:
-    """Return the scalers of an earlier fit, or those of the training part."""
+    """Return the scalers of an earlier fit, or those of the training part; of several, of all together."""
     features = choices.standardize not in (False, "targets")
     if earlier is not None and (earlier.scalers.x is not None) == features:
         return earlier.scalers
     if not choices.standardize:
         return Scalers()
-    part = given if len(rows) == len(given.y) else given.rows(rows)
+    seen = seen_rows(rows)
+    part = given if len(seen) == len(given.y) else given.rows(seen)
     return Scalers.of(part, features=features, targets=targets.loss.takes_scaled_targets)
+
+
+def seen_rows(rows: Array) -> Array:
+    """Return the samples that any of the networks is trained on."""
+    seen: Array = rows[0] if len(rows) == 1 else np.unique(rows)
+    return seen
 
 
 def continued_parameters(choices: Choices, earlier: Earlier, network: Network, dtype: Any) -> Array:

@@ -49,14 +49,13 @@ def report(problem: Problem, result: TrainingResult, *, time_is_up: bool) -> Non
 def check_some_score(problem: Problem, result: TrainingResult) -> None:
     """Raise an error if a network has no score, by which the best weights would be chosen."""
     choices, held_out = problem.choices, problem.held_out
-    if held_out is None or not any(
-        scores and not np.isfinite(scores).any() for scores in result.curves.scores
-    ):
+    if not held_out or not any(scores and not np.isfinite(scores).any() for scores in result.curves.scores):
         return
+    n_validation = held_out[0].X.shape[0]
     way_out = f"raise validation_fraction={choices.validation_fraction!r}, or pass X_val and y_val"
     raise ValueError(
         f"scoring={choices.scoring!r} was not a finite number after any epoch on the"
-        f" {held_out.X.shape[0]} validation samples, which may be too few or of one class: {way_out}, for"
+        f" {n_validation} validation samples, which may be too few or of one class: {way_out}, for"
         " which it is defined, or choose another scoring, such as 'loss'."
     )
 

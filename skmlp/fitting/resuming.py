@@ -53,7 +53,7 @@ def left_streams(problem: Problem, streams: list[np.random.RandomState]) -> list
     if not (len(before) == len(streams) and all(isinstance(b, np.random.RandomState) for b in before)):
         return [continued(stream) for stream in streams]
     for stream in before:
-        stream.shuffle(np.arange(len(problem.rows)))
+        stream.shuffle(np.arange(problem.n_rows))
     return before
 
 

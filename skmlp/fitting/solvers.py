@@ -80,7 +80,7 @@ def train_stack(
         What became of each fit; with the state from which it can be continued.
     """
     for problem in problems:
-        check_batch_size(problem.choices, len(problem.rows))
+        check_batch_size(problem.choices, problem.n_rows)
     choices, plan = problems[0].choices, plan_of(problems[0])
     samples = PooledSamples.of(problems)
     before = states or [None] * len(problems)
@@ -121,13 +121,13 @@ def train_stack(
 def setup_of(problems: Sequence[Problem], samples: PooledSamples, n_epochs: int) -> Setup:
     """Return what training does not change; that of the last ``partial_fit``, where it fits."""
     choices, reusable = problems[0].choices, problems[0].reusable
-    n_rows = np.array([len(problem.rows) for problem in problems for _ in problem.theta])
+    n_rows = np.array([problem.n_rows for problem in problems for _ in problem.theta])
     if reusable is not None and reusable.setup is not None:
         batches = reusable.setup.batches
         if batches.fits(samples.X, samples.y, samples.weights, n_rows):
             batches.X, batches.y, batches.sample_weight = samples.X, samples.y, samples.weights
             return reusable.setup
-    batch_size = max(p.choices.rows_per_batch(len(p.rows)) for p in problems)
+    batch_size = max(p.choices.rows_per_batch(p.n_rows) for p in problems)
     optimizers = [cast(Optimizer, problem.choices.solver) for problem in problems for _ in problem.theta]
     weight_decay = per_network(problems, lambda choices: choices.weight_decay)
     max_grad_norm = per_network(problems, lambda choices: choices.max_grad_norm or np.inf)
@@ -191,7 +191,7 @@ def saver_of(problems: Sequence[Problem], starts: Sequence[int]) -> Saver | None
 
 def with_own_rows(state: State, problem: Problem, start: int) -> State:
     """Return the state of a fit whose samples begin at ``start`` among those of its stack."""
-    n_rows = len(problem.rows)
+    n_rows = problem.n_rows
     is_own = start == 0 and state.order.shape[1] == n_rows
     return state if is_own else replace(state, order=state.order[:, :n_rows] - start)
 
@@ -206,10 +206,10 @@ def started_state(problem: Problem) -> State:
         problem.theta,
         solver.n_moments if isinstance(solver, Optimizer) else 0,
         np.full(n_networks, choices.learning_rate_init),
-        order=np.tile(problem.rows, (n_networks, 1)),
+        order=np.broadcast_to(problem.rows, (n_networks, problem.n_rows)),
         random_states=problem.random_states if choices.shuffle else [],
         streams=problem.streams,
-        validated=problem.validate is not None,
+        validated=bool(problem.validate),
         copy=not problem.incremental,  # nothing asks for where a partial_fit began
         moments=None if before is None else before["moments"],
     )

@@ -6,7 +6,7 @@ A single fit is a stack of one.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ VALIDATED_BYTES = 2**17
 
 def stack_key(problem: Problem) -> Hashable:
     """Return what fits must have in common so that their networks can be trained as one stack."""
-    n_rows = len(problem.rows)
+    n_rows = problem.n_rows
     batch_size = problem.choices.rows_per_batch(n_rows)
     n_batches = ceil(n_rows / batch_size)
     return (
@@ -38,7 +38,7 @@ def stack_key(problem: Problem) -> Hashable:
         n_rows if problem.streams else None,
         isinstance(problem.data.X, np.ndarray),
         None if problem.data.index is None else id(problem.data.X),
-        problem.validate is None,
+        not problem.validate,
     )
 
 
@@ -103,15 +103,17 @@ class PooledSamples(NamedTuple):
 
 
 def validation_of(problems: Sequence[Problem]) -> Validate | None:
-    """Return what scores the networks of the stack, each on the validation data of its fit.
+    """Return what scores the networks of the stack, each on the validation data of its fit, or its own.
 
     Networks with equally many rows are computed at once if these are few: one by one they would take as
     long as training.
     """
-    parts = [problem.validate for problem in problems if problem.validate is not None]
-    if not parts or len(problems) == 1:
-        return problems[0].validate
-    fit_of = np.repeat(np.arange(len(problems)), [len(problem.theta) for problem in problems])
+    parts = [*chain.from_iterable(problem.validate for problem in problems)]
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    starts = np.cumsum([0, *(len(problem.validate) for problem in problems)])
+    pairs = zip(starts, problems, strict=False)
+    part_of = np.concatenate([i + np.arange(len(p.theta)) % len(p.validate) for i, p in pairs])
     alike: dict[Hashable, list[int]] = {}
     for i, part in enumerate(parts):
         X = part.data.X
@@ -123,16 +125,16 @@ def validation_of(problems: Sequence[Problem]) -> Validate | None:
         groups.append((members, np.stack(rows) if len(members) > 1 else rows[0]))
 
     def validate(theta: Array, networks: Array) -> tuple[Array, Array]:
-        scores, losses, of_fit = np.empty(len(theta)), np.empty(len(theta)), fit_of[networks]
+        scores, losses, of_part = np.empty(len(theta)), np.empty(len(theta)), part_of[networks]
         for members, X in groups:
-            here = np.flatnonzero(np.isin(of_fit, members))
+            here = np.flatnonzero(np.isin(of_part, members))
             if not len(here):
                 continue
-            own_X = X[np.searchsorted(members, of_fit[here])] if len(members) > 1 else X
+            own_X = X[np.searchsorted(members, of_part[here])] if len(members) > 1 else X
             network, own_theta = parts[0].network, theta[here]
             z = network.output(network.layout.view(own_theta).layers, own_X)
-            for i in np.unique(of_fit[here]):
-                own = of_fit[here] == i
+            for i in np.unique(of_part[here]):
+                own = of_part[here] == i
                 scores[here[own]], losses[here[own]] = parts[i].of_scores(z[own], own_theta[own])
         return scores, losses
 

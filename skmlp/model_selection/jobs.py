@@ -184,7 +184,7 @@ def train_stacks(fits: Sequence[PreparedFit], results: dict[int, FitResult], kee
         stacks.setdefault(key_of(fit), []).append(fit)
     for stack in stacks.values():
         problem = stack[0].problem
-        most = most_in_cache(problem.choices, problem.network, len(problem.rows), problem.theta.itemsize)
+        most = most_in_cache(problem.choices, problem.network, problem.n_rows, problem.theta.itemsize)
         for some in np.array_split(np.arange(len(stack)), ceil(len(stack) / most)):
             if any(result.interrupted for result in results.values()):
                 for i in some:
@@ -206,7 +206,7 @@ class Preparation:
         self.part = part
         self._readings: dict[Hashable, Reading] = {}
         self._shared: dict[Hashable, list[Data]] = {}
-        self._held_out: dict[Hashable, Data] = {}
+        self._held_out: dict[Hashable, list[Data]] = {}
 
     @cached_property
     def cut(self) -> TrainingPart:
@@ -254,11 +254,12 @@ class Preparation:
         problem = replace(problem, data=shared_data(problem.data.dense_if_quicker(), shared))
         del shared[:-1]  # where each fit scales its own rows, few are the same
         validate = problem.validate
-        if validate is None or choices.standardize:
+        if not validate or choices.standardize:
             return problem
         same_rows = same, digest(problem.rows, otherwise=object())
-        held_out = self._held_out.setdefault(same_rows, validate.data)
-        return replace(problem, held_out=held_out, validate=replace(validate, data=held_out))
+        held_out = self._held_out.setdefault(same_rows, [each.data for each in validate])
+        pairs = zip(validate, held_out, strict=True)
+        return replace(problem, held_out=held_out, validate=[replace(v, data=part) for v, part in pairs])
 
 
 def shared_data(data: Data, shared: list[Data]) -> Data:

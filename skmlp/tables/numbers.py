@@ -40,10 +40,11 @@ class SmoothClip(TransformerMixin, BaseEstimator):
 class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
     """Encode numbers by how far they are through each bin between quantiles.
 
-    Component t is 0 below its bin [b_t, b_t+1], 1 above, and linear within
-    [Gorishniy, Rubachev & Babenko 2022, eq. 1]. So a network can bend its answer at every quantile: trees
-    do so by their splits. Columns with a single bin have no components: they say nothing new. What is
-    missing is encoded as the median.
+    Component t is -1 below its bin [b_t, b_t+1], 1 above, and linear within
+    [Gorishniy, Rubachev & Babenko 2022, eq. 1, where it begins at 0]. So a network can bend its answer at
+    every quantile: trees do so by their splits. From -1 to 1, the components of a column have about mean 0
+    together, and their weights are learned faster than a common shift. Columns with a single bin have no
+    components: they say nothing new. What is missing is encoded as the median.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         """Return the components of all columns, side by side."""
         X = np.where(np.isnan(X), self.median_, X)[:, self.column_]
         through: Array = (X - self.low_) / (self.high_ - self.low_)
-        return np.clip(through, 0, 1)
+        return 2 * np.clip(through, 0, 1) - 1
 
 
 def edges_of(x: Array, n_bins: int) -> Array:

@@ -148,14 +148,17 @@ def test_quantiles_are_not_clipped():
 
 @pytest.mark.parametrize("loss", ["absolute_error", "huber", "poisson", "gamma"])
 def test_losses(loss):
-    model = regressor(loss=loss, max_iter=40, learning_rate_init=0.03).fit(PATIENTS, PROGRESS)
+    model = regressor(loss=loss, max_iter=100, learning_rate_init=0.03).fit(PATIENTS, PROGRESS)
     assert model.score(PATIENTS, PROGRESS) > 0.2
     assert hasattr(model, "y_scaler_") == (loss in ("absolute_error", "huber"))
     assert not hasattr(model, "x_scaler_")
 
 
 def test_predictions_that_rise_with_a_number():
-    model = regressor(monotonic_cst={"bmi_2": 1, "bp": -1}, max_iter=40, learning_rate_init=0.03)
+    signs = {"bmi_2": 1, "bp": -1}
+    with pytest.raises(ValueError, match=r"silu falls in places. Choose one"):
+        regressor(monotonic_cst=signs).fit(PATIENTS, PROGRESS)
+    model = regressor(activation="relu", monotonic_cst=signs, max_iter=40, learning_rate_init=0.03)
     X = PATIENTS.assign(bmi_2=load_diabetes(scaled=False).data[:, 2])
     model.fit(X, PROGRESS)
     predict = model.predict
@@ -170,7 +173,7 @@ def test_predictions_that_rise_with_a_number():
 
 def test_nothing_rises_with_a_category():
     with pytest.raises(ValueError, match=r"'age'.*no order"):
-        regressor(monotonic_cst={"age": 1, "bp": 1}).fit(PATIENTS, PROGRESS)
+        regressor(activation="relu", monotonic_cst={"age": 1, "bp": 1}).fit(PATIENTS, PROGRESS)
 
 
 def test_several_targets():

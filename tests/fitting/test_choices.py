@@ -94,6 +94,7 @@ PER_NETWORK = {
     "tol": (0.1, 0.2),
     "random_state": (1, 2),
     "validation_fraction": (0.1, 0.2),
+    "shared_validation": (True, False),
     "scoring": ("loss", None),
     "beta_1": (0.5, 0.6),
     "dropout": (0.1, 0.2),

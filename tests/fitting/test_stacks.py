@@ -410,8 +410,8 @@ def test_samples_lie_one_below_the_other():
     assert samples.starts == [0, 59, 120]
     assert samples.weights is None
     for fit, start in zip(fits, samples.starts, strict=True):
-        np.testing.assert_array_equal(samples.X[start:][: len(fit.problem.rows)], fit.problem.data.X)
-        np.testing.assert_array_equal(samples.y[start:][: len(fit.problem.rows)], fit.problem.data.y)
+        np.testing.assert_array_equal(samples.X[start:][: fit.problem.n_rows], fit.problem.data.X)
+        np.testing.assert_array_equal(samples.y[start:][: fit.problem.n_rows], fit.problem.data.y)
 
 
 def test_samples_of_several_fits_occur_once():
@@ -450,7 +450,7 @@ def test_networks_of_a_stack_are_scored_on_the_validation_samples_of_their_fits(
     fits = [fit_of(model, WINE.X, WINE.y) for model in models(own=own, early_stopping=True)]
     validate = validation_of(problems_of(fits))
     theta = np.concatenate([fit.problem.theta for fit in fits])
-    expected = [fit.problem.validate(fit.problem.theta, np.arange(len(fit.problem.theta))) for fit in fits]
+    expected = [fit.problem.validate[0](fit.problem.theta, np.array([0])) for fit in fits]
     scores, losses = (np.concatenate(values) for values in zip(*expected, strict=True))
     for networks in ([0, 1, 2, 3], [1, 3], [2], [0, 1]):
         found = validate(theta[networks], np.array(networks))

@@ -49,6 +49,10 @@ VARIANTS = {
     "batches": ({}, {"batch_size": [7, 13, "auto"]}),
     "in order": ({"shuffle": False, "batch_size": 13}, {"alpha": [0.1, 1.0]}),
     "ensemble": ({"n_members": 3}, {"alpha": [0.1, 1.0]}),
+    "own validation parts": (
+        {"early_stopping": True, "n_members": 3},
+        {"shared_validation": [True, False], "validation_fraction": [0.1, 0.3]},
+    ),
     "ensembles": ({}, {"n_members": [1, 3]}),
     "max_iter": ({}, {"max_iter": [2, 5]}),
     "initial weights": ({}, {"initializer": ["auto", "orthogonal"]}),

@@ -104,7 +104,7 @@ def test_fits_that_hold_out_the_same_rows_share_them():
     found = [WINE.model(**SMALL, early_stopping=True, random_state=seed) for seed in (0, 1, 0)]
     preparation = Preparation(samples(PARTS[0]))
     problems = [preparation.problem_of(task, task.estimator) for task in tasks_of(found)]
-    first, other, again = (problem.held_out.X for problem in problems)
+    first, other, again = (problem.held_out[0].X for problem in problems)
     assert again is first
     assert other is not first
     assert all(problem.data.X is WINE.X for problem in problems)

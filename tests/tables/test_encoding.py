@@ -47,9 +47,9 @@ def test_smooth_clip_of_columns_without_spread(x, expected):
 def test_piecewise_linear_encoding_by_its_formula():
     x = np.arange(101.0)[:, np.newaxis]
     encoder = PiecewiseLinearEncoder(4).fit(x)
-    np.testing.assert_allclose(encoder.transform(np.array([[10.0]])), [[0.4, 0, 0, 0]])
-    np.testing.assert_allclose(encoder.transform(np.array([[60.0]])), [[1, 1, 0.4, 0]])
-    np.testing.assert_allclose(encoder.transform(np.array([[-5.0], [200]])), [[0] * 4, [1] * 4])
+    np.testing.assert_allclose(encoder.transform(np.array([[10.0]])), [[-0.2, -1, -1, -1]])
+    np.testing.assert_allclose(encoder.transform(np.array([[60.0]])), [[1, 1, -0.2, -1]])
+    np.testing.assert_allclose(encoder.transform(np.array([[-5.0], [200]])), [[-1] * 4, [1] * 4])
 
 
 def test_a_frequent_value_leaves_the_edges_to_the_others_and_two_values_need_none():
