@@ -305,7 +305,7 @@ def test_a_forgotten_penalty_is_found(monkeypatch):
     def without_penalty(self, parameters, total, out):
         out.flat[...] /= total
 
-    monkeypatch.setattr(Objective, "_penalize_and_divide", without_penalty)
+    monkeypatch.setattr(Objective, "penalize_and_divide", without_penalty)
     assert checked(MLPClassifier, LABELS, alpha=0).ok
     check = checked(MLPClassifier, LABELS, alpha=10.0)
     wrong = {row.layer for row in check.rows if row.relative_error > 1e-5}

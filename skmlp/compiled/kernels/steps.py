@@ -142,6 +142,8 @@ def train(networks, steps, samples, batches, net, dropout, loss, optimizer, thet
     room_rows, room_x, room_y, h, slopes, deltas, room_values, room_weights, gradient = room
     widths, h_at = net[0], net[3]
     n_inputs, n_scores = widths[0], widths[-1]
+    # A number as it is would be a type of its own: numba would compile twice what it is handed to.
+    zero, one = np.int64(0), np.int64(1)
     for k in range(networks[0], networks[1]):
         tossed = 0
         for step in range(steps[0], steps[1]):
@@ -155,7 +157,7 @@ def train(networks, steps, samples, batches, net, dropout, loss, optimizer, thet
             if group_sizes.size:
                 expand(codes, group_sizes, index, y)
             else:
-                gather(targets, (n_scores, 1), index, y)
+                gather(targets, (n_scores, one), index, y)
             tossed += forward(theta[k], x, h, slopes, net, coins[k, tossed:], thresholds[k], scales[k])
             scores_at = n * h_at[-2]
             z, delta = view(h, scores_at, (n, n_scores)), view(deltas, scores_at, (n, n_scores))
@@ -175,7 +177,7 @@ def train(networks, steps, samples, batches, net, dropout, loss, optimizer, thet
                 gradient,
                 moments,
                 k,
-                np.int64(0),  # of the type that `move_part` hands over: else all would be compiled twice
+                zero,
                 n_penalized,
                 alpha[k],
                 theta.dtype.type(total),
