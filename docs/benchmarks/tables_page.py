@@ -91,7 +91,24 @@ in the first.
   single networks, error .93 in place of .94, RMSE 1.00 of 1.01, log-loss .73 of .65, all as ratios to
   HistGradientBoosting. So the members share one part.
 
-BEHIND
+## What is behind its aim, and where to look
+
+- **RMSE** is .99 of HistGradientBoosting's, for an aim of .98; its rank is level with the next. On these
+  test rows, relu and bins from 0 to 1, the defaults before, had .98, an error of .79 (now .83) and a
+  log-loss without iris and wine of .766 (now .772): what parts of the training rows promised is not
+  seen here, but for letter (log-loss .91 of what it was). The time is what was gained: .36 of that of
+  RealMLP-TD-S in place of .45.
+- **The log-loss** without iris and wine is .77 of HistGradientBoosting's, for an aim of .68.
+- **california** with all rows: RMSE .460, for an aim of .45. Validated on a part of its training rows
+  (two members), a learning rate of 0.005 had .467, bins from -0.5 to 0.5 had .472, bins from -1 to 1
+  .477, no dropout .485, (256, 256) .481.
+- **adult** with all rows: an error of .130 after 33 CPU seconds in numpy and 28 compiled; 67 and 40
+  seconds by the clock on two cores, which had four other processes to serve.
+- To measure next: 50 epochs are nearly as good in half the time, in which eight members could be
+  trained; bins whose width in units of the network depends on how the target bends (steps want them
+  wide, smooth functions narrow); moments that are flushed to zero, with which relu would be as quick as
+  silu.
+- Tuning and ablations were measured on one split of the tables named there.
 """
 
 
