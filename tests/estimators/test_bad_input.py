@@ -392,7 +392,7 @@ class Interruption:
 
     def __init__(self, monkeypatch, at):
         self.calls, self.at = 0, at
-        original = Objective.gradient
+        original = Objective.sum_of_gradients
 
         def interrupted(objective, *args, **kwargs):
             self.calls += 1
@@ -400,7 +400,7 @@ class Interruption:
                 raise KeyboardInterrupt
             return original(objective, *args, **kwargs)
 
-        monkeypatch.setattr(Objective, "gradient", interrupted)
+        monkeypatch.setattr(Objective, "sum_of_gradients", interrupted)
 
 
 @pytest.mark.usefixtures("in_numpy")

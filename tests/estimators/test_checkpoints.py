@@ -359,13 +359,13 @@ def test_no_memory_for_a_checkpoint_does_not_end_training(tmp_path, monkeypatch)
 def test_the_directory_stays_where_it_was(tmp_path, monkeypatch):
     (tmp_path / "other").mkdir()
     monkeypatch.chdir(tmp_path)
-    gradient = skmlp.network.objective.Objective.gradient
+    gradient = skmlp.network.objective.Objective.sum_of_gradients
 
     def change_directory(*args):
         os.chdir(tmp_path / "other")
         return gradient(*args)
 
-    monkeypatch.setattr(skmlp.network.objective.Objective, "gradient", change_directory)
+    monkeypatch.setattr(skmlp.network.objective.Objective, "sum_of_gradients", change_directory)
     WINE.model(**SMALL, checkpoint=Checkpoint("here", every=0)).fit(WINE.X, WINE.y)
     assert len(os.listdir(tmp_path / "here")) == 1
 
@@ -413,7 +413,7 @@ def test_a_random_stream_of_the_user_and_a_solver_without_epochs(tmp_path):
 def test_an_interruption_leaves_the_last_whole_epoch(tmp_path, monkeypatch):
     with config_context(compiled=False):
         whole = WINE.model(**SMALL).fit(WINE.X, WINE.y)
-    objective_gradient = skmlp.network.objective.Objective.gradient
+    objective_gradient = skmlp.network.objective.Objective.sum_of_gradients
     calls = []
 
     def interrupt(*args):
@@ -423,7 +423,7 @@ def test_an_interruption_leaves_the_last_whole_epoch(tmp_path, monkeypatch):
         return objective_gradient(*args)
 
     monkeypatch.setattr(checkpoints, "SHARE", np.inf)
-    monkeypatch.setattr(skmlp.network.objective.Objective, "gradient", interrupt)
+    monkeypatch.setattr(skmlp.network.objective.Objective, "sum_of_gradients", interrupt)
     make = lambda: WINE.model(**SMALL, checkpoint=Checkpoint(tmp_path, every=0))  # noqa: E731
     # It is numpy's gradient that is interrupted.
     with config_context(compiled=False), pytest.warns(UserWarning, match="interrupted"):

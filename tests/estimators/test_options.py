@@ -329,6 +329,7 @@ AFTERWARDS = {
     "momentum": 0.1,
     "nesterovs_momentum": False,
     "early_stopping": True,
+    "shared_validation": False,
     "validation_fraction": 0.5,
     "beta_1": 0.1,
     "beta_2": 0.1,
