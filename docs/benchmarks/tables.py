@@ -183,7 +183,7 @@ ABLATIONS = {
     "(256, 256)": {"hidden_layer_sizes": (256, 256)},
     "relu": {"activation": "relu"},
     "elu": {"activation": "elu"},
-    "members hold out rows of their own": {"shared_validation": False},
+    "all members hold out the same rows": {"shared_validation": True},
     "float64": {"dtype": "float64"},
     "targets not scaled": {"standardize": False},
     "predictions not clipped": {"clip_predictions": False},

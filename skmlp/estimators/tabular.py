@@ -37,6 +37,7 @@ class BaseTabular(BaseMultilayerPerceptron):
     learning_rate_init: float = 0.01
     max_iter: int | str = "auto"
     early_stopping: bool = True
+    shared_validation: bool = False
     n_iter_no_change: float = np.inf
     dtype: str = "float32"
     weight_decay: float = 0.2
@@ -140,7 +141,8 @@ class TabularMLPClassifier(BaseTabular, MLPClassifier):
     codes in ``categorical_features``. Dates are refused: make numbers of what matters in them.
 
     The encoding uses X alone, never y, and is fitted on all rows that ``fit`` is given. Training runs all
-    ``max_iter`` epochs; the weights are those of the epoch with the lowest loss on the part held out.
+    ``max_iter`` epochs; the weights are those of the epoch with the lowest loss on the part held out, of
+    which each member has one of its own.
 
     References
     ----------
