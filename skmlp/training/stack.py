@@ -33,7 +33,7 @@ CONSTANTS_AT_A_TIME = 16_384
 STEPS_BETWEEN_SWEEPS = 128
 """After so many steps, moments are swept: with beta_1=0.9, none becomes subnormal in between."""
 
-Factors: TypeAlias = tuple[Callable[[Array], Array], Callable[[Array], Array]]
+_Factors: TypeAlias = tuple[Callable[[Array], Array], Callable[[Array], Array]]
 """From the indices of steps to the factors on the learning rates, and to those on the weight decay."""
 
 _Constants: TypeAlias = tuple[Array, Array | None, tuple[PerNetwork, ...]]
@@ -193,7 +193,7 @@ class Stack:
         state = self.state.take(np.flatnonzero(networks))
         return Stack(self.setup.keep(networks), state, self.networks[networks])
 
-    def epoch(self, factors: Factors) -> tuple[Array, Array]:
+    def epoch(self, factors: _Factors) -> tuple[Array, Array]:
         """Take one step per batch; return the mean loss over the epoch and the last rates, each (K,).
 
         Parameters
@@ -262,7 +262,7 @@ class Stack:
             self._left = (rates, table, first) if first < len(rates) else None
         return values, rate
 
-    def _coming_constants(self, factors: Factors, ahead: int) -> Iterator[_Constants]:
+    def _coming_constants(self, factors: _Factors, ahead: int) -> Iterator[_Constants]:
         """Yield those of this epoch and of all later ones in which `State.rate` stays as it is."""
         setup, n_networks, taken = self.setup, len(self.networks), self.state.step[:, np.newaxis].copy()
         of_epoch = len(setup.batches.counts) * n_networks
@@ -281,7 +281,7 @@ class Stack:
                 decay = 1 - rate * (of_step * setup.weight_decay[:, np.newaxis])
             yield rate, decay, setup.optimizer.constants(rate, t)
 
-    def _coming_steps(self, factors: Factors) -> Iterator[_Step]:
+    def _coming_steps(self, factors: _Factors) -> Iterator[_Step]:
         """Yield the `_coming_constants` step by step."""
         # ``self`` is a proxy: its own methods would hold the stack.
         for rate, decay, constants in Stack._coming_constants(self, factors, STEPS_AHEAD):
@@ -290,7 +290,7 @@ class Stack:
             of_optimizer = zip(*(self._by_step(c, n) for c in constants), strict=True)
             yield from zip(rate[:-1, :, 0], decays, of_optimizer, strict=True)
 
-    def _coming_tables(self, factors: Factors) -> Iterator[tuple[Array, Array]]:
+    def _coming_tables(self, factors: _Factors) -> Iterator[tuple[Array, Array]]:
         """Yield the rates (n, K) of n steps and their constants, as `Steps` take them."""
         for rate, decay, constants in Stack._coming_constants(self, factors, ROWS_AHEAD):
             columns = *constants, 1.0 if decay is None else decay
