@@ -147,6 +147,13 @@ class Problem:
         """The layers of the networks."""
         return self.objective.network
 
+    @cached_property
+    def remembered(self) -> dict[str, Any] | None:
+        """What the optimizer of the earlier fit remembers, if that of this one can use it."""
+        if self.earlier is None:
+            return None
+        return self.earlier.optimizer_state_for(self.choices, self.network.layout.n_parameters)
+
     @property
     def work(self) -> int:
         """The multiplications of the largest matrix product of a step."""

@@ -48,7 +48,7 @@ def left_streams(problem: Problem, streams: list[np.random.RandomState]) -> list
     """
     if not problem.incremental:
         return [state_of(stream) for stream in streams]
-    remembered = None if problem.earlier is None else problem.earlier.optimizer_state
+    remembered = problem.remembered  # None where another optimizer, or a network anew, has new streams
     before: list[Any] = [] if remembered is None else remembered.get("random_states", [])
     if not (len(before) == len(streams) and all(isinstance(b, np.random.RandomState) for b in before)):
         return [continued(stream) for stream in streams]
@@ -77,7 +77,7 @@ def resume(problem: Problem, state: State) -> None:
             " fit, or train by partial_fit.",
             stacklevel=2,
         )
-    before = earlier.optimizer_state_for(problem.choices, problem.network.layout.n_parameters)
+    before = problem.remembered
     if before is None:
         return
     state.samples_seen[:] = before["samples_seen"]

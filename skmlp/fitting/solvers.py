@@ -199,9 +199,7 @@ def with_own_rows(state: State, problem: Problem, start: int) -> State:
 def started_state(problem: Problem) -> State:
     """Return the state of a fit before its first step."""
     choices, solver = problem.choices, problem.choices.solver
-    n_networks, earlier, before = len(problem.theta), problem.earlier, None
-    if earlier is not None:
-        before = earlier.optimizer_state_for(choices, problem.network.layout.n_parameters)
+    n_networks, before = len(problem.theta), problem.remembered
     return State.start(
         problem.theta,
         solver.n_moments if isinstance(solver, Optimizer) else 0,

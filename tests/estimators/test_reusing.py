@@ -155,6 +155,17 @@ def test_what_a_copy_does_leaves_the_stream_of_the_other_alone(shallow):
     same(model.partial_fit(X, NUMBERS), fresh.partial_fit(X, NUMBERS))
 
 
+@pytest.mark.parametrize("name", ["regressor", "members"])
+def test_another_optimizer_begins_anew_and_so_do_its_streams(name):
+    model = begun(name, batch_size=8).partial_fit(X, NUMBERS)
+    for solver in ("sgd", "adam"):
+        fresh = copy.deepcopy(model.set_params(solver=solver))
+        same(model.partial_fit(X, NUMBERS), fresh.partial_fit(X, NUMBERS))
+        same(model.partial_fit(X, NUMBERS), fresh.partial_fit(X, NUMBERS))
+        fresh = copy.deepcopy(model)
+        same(model.partial_fit(X, NUMBERS), fresh.partial_fit(X, NUMBERS))
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_warm_start_goes_on_where_partial_fit_ended():
     model = begun("regressor", batch_size=8, max_iter=2).partial_fit(X, NUMBERS).set_params(warm_start=True)
