@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from skmlp.fitting.parameters import STOCHASTIC_SOLVERS
 from skmlp.fitting.values import entries, hidden_sizes
-from skmlp.network.input_layers import Embedding
 from skmlp.network.losses import LogLoss, SquaredError
 from skmlp.network.mixture_density import MixtureDensity
 from skmlp.network.normalizations import BatchNormalization
@@ -64,11 +63,6 @@ def check_combinations(choices: Choices, owner: str) -> None:
             )
     if network.is_monotonic:
         _check_monotonic(choices, needs)
-    if choices.standardize is True and any(isinstance(layer, Embedding) for layer in network.input_layers):
-        raise ValueError(
-            f"standardize=True would scale the codes that input_layer={params['input_layer']!r} looks up:"
-            " set standardize='targets' or False, and scale the other columns in a ColumnTransformer."
-        )
     if isinstance(params["alpha"], str):
         _check_evidence(choices, needs)
     if choices.laplace is not None:
@@ -104,11 +98,6 @@ def _check_monotonic(choices: Choices, needs: str) -> None:
     if needs != "gradient":
         raise ValueError(
             f"{what} by solver={params['solver']!r}: choose 'lbfgs', or one of {STOCHASTIC_SOLVERS}."
-        )
-    if network.input_layers:
-        raise ValueError(
-            f"{what} with input_layer={params['input_layer']!r}, which may turn a feature around: leave it"
-            " out."
         )
     if network.normalization is not None:
         raise ValueError(

@@ -20,6 +20,7 @@ from skmlp.fitting.reusable import Reusable
 from skmlp.fitting.scaling import Scalers
 from skmlp.fitting.targets import Targets
 from skmlp.network.arrays import Array
+from skmlp.network.input_layers import Embedding, InputLayer
 from skmlp.network.monotonic import Bounds, bounds_of, project, reflect
 from skmlp.network.network import Network
 from skmlp.network.objective import Objective
@@ -282,14 +283,29 @@ def prepare(
 def network_of(choices: Choices, reading: Reading) -> Network:
     """Return the network that is chosen, for the features and targets that are given."""
     X, targets, chosen = reading.data.X, reading.targets, choices.network
-    if chosen.input_layers and not isinstance(X, np.ndarray):
-        raise ValueError(
-            f"input_layer={choices.params['input_layer']!r} needs a dense X: pass X.toarray(), or leave it"
-            " out."
-        )
     if choices.encoding is not None:
         chosen = chosen.behind(reading.features["encoder_"].input_layers)
+    if chosen.input_layers:
+        check_input_layers(choices, chosen.input_layers, X)
     return chosen.network(X.shape[1], targets.loss.n_scores(targets.n_outputs))
+
+
+def check_input_layers(choices: Choices, layers: Sequence[InputLayer], X: Any) -> None:
+    """Raise an error if layers at the input do not go with the features, or with other choices."""
+    names = [name for name in ("input_layer", "embedding_size") if choices.params.get(name) is not None]
+    what = " and ".join(f"{name}={choices.params[name]!r}" for name in names)
+    if not isinstance(X, np.ndarray):
+        raise ValueError(f"{what} needs a dense X: pass X.toarray(), or leave it out.")
+    if choices.standardize is True and any(isinstance(layer, Embedding) for layer in layers):
+        raise ValueError(
+            f"standardize=True would scale the codes that {what} looks up: set standardize='targets' or"
+            " False, and scale the other columns in a ColumnTransformer."
+        )
+    if choices.network.is_monotonic:
+        raise ValueError(
+            f"monotonic_cst={choices.params['monotonic_cst']!r} cannot be kept with {what}, which may turn"
+            " a feature around: leave it out."
+        )
 
 
 def check_posterior(laplace: str | None, network: Network) -> None:

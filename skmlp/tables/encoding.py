@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -116,7 +116,8 @@ class TableEncoder:
                 sparse_output=False,
                 dtype=np.float32,
             ).fit(self._levels(columns, self.is_category & ~self.is_embedded))
-        self.n_inputs = self.transform(columns, np.float32).shape[1]
+        first_row = [replace(column, values=column.values[:1]) for column in columns]
+        self.n_inputs = self.transform(first_row, np.float32).shape[1]
         self.max_levels, self.embedding_size = encoding.max_levels, encoding.embedding_size
 
     def transform(self, columns: list[Column], dtype: Any) -> Array:

@@ -169,3 +169,8 @@ def test_bad_choices_are_named():
         MLPClassifier(input_layer=Embedding(n_levels={7: 2})).fit(X, y)
     with pytest.raises(ValueError, match="embedding_size"):
         TabularMLPRegressor(embedding_size=0).fit(X, Y)
+    embedding = TabularMLPRegressor(embedding_size=4, activation="relu")
+    with pytest.raises(ValueError, match="standardize=True would scale the codes that embedding_size=4"):
+        clone(embedding).set_params(standardize=True).fit(TABLE, EFFECTS)
+    with pytest.raises(ValueError, match=r"monotonic_cst.* cannot be kept with embedding_size=4"):
+        clone(embedding).set_params(monotonic_cst={"x": 1}).fit(TABLE, EFFECTS)
